@@ -179,7 +179,19 @@ func keep(dir, name string, b []byte, place func(from, to string) error) error {
 	if err := writeWhole(f, b); err != nil {
 		return fmt.Errorf("writing %s: %w", filepath.Join(dir, name), err)
 	}
-	return place(f.Name(), filepath.Join(dir, name))
+	if err := place(f.Name(), filepath.Join(dir, name)); err != nil {
+		return err
+	}
+	settle(dir)
+	return nil
+}
+
+// settle makes a name in a directory outlast a power cut, on systems that can do so.
+func settle(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		_ = d.Sync() // the file is whole in either case
+		_ = d.Close()
+	}
 }
 
 // checkKeepDir refuses a directory in which others could put files.

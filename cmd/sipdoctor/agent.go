@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
+	"github.com/sipdoctor/sipdoctor/checks/responder/reports"
+	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
@@ -25,10 +27,11 @@ type agentOutcome struct {
 }
 
 // retryEvery is how soon a responder that took nothing is asked again before the
-// next run, and oncePatience how long a single run goes on sending.
+// next run, and oncePatience how long a single run goes on sending: all that may wait,
+// and a minute for a slow line.
 const (
 	retryEvery   = 5 * time.Minute
-	oncePatience = time.Minute
+	oncePatience = reports.MaxWaiting*reports.MinInterval + time.Minute
 )
 
 // run goes on until ctx ends, and returns the last report: that of a run that was
@@ -45,17 +48,17 @@ func (a *agent) run(ctx context.Context) (last *checks.Report, left bool, err er
 		}
 		last = r
 		if a.show != nil {
-			if err := a.show(ctx, r); err != nil {
-				return last, left, err
-			}
+			err = a.show(ctx, r)
 		}
 		if r.Interrupted { // what it could not tell is nothing to send
-			return last, left, nil
+			return last, left, err
 		}
-		due = a.next(begin)
+		if due = a.next(begin); err != nil { // who cannot be shown it may be sent it
+			due = time.Now().Add(oncePatience)
+		}
 		left = a.report(ctx, r, due)
-		if a.every == 0 {
-			return last, left, nil
+		if a.every == 0 || err != nil {
+			return last, left, err
 		}
 	}
 }
@@ -110,7 +113,7 @@ func (a *agent) report(ctx context.Context, r *checks.Report, until time.Time) (
 
 // runAgent is check without a person who looks on.
 func (o *checkOptions) runAgent(ctx context.Context, s streams, j *job) error {
-	m, err := o.mail(s, j.net)
+	m, err := o.mail(ctx, s, j.net)
 	if err != nil {
 		return err
 	}
@@ -127,7 +130,7 @@ func (o *checkOptions) runAgent(ctx context.Context, s streams, j *job) error {
 		once.ports = checks.NewRTPPorts()
 		return once.run(ctx, nil)
 	}
-	a.show = func(ctx context.Context, r *checks.Report) error { return o.show(ctx, s, r) }
+	a.show = func(ctx context.Context, r *checks.Report) error { return o.showOneOfMany(ctx, s, r) }
 	if m != nil {
 		a.post = func(ctx context.Context, r *checks.Report) agentOutcome { return o.post(ctx, s, m, r) }
 		if o.every > 0 && o.output == "" {
@@ -141,15 +144,26 @@ func (o *checkOptions) runAgent(ctx context.Context, s streams, j *job) error {
 	return exitWith(o.agentStatus(last, left))
 }
 
+// showOneOfMany writes the report. A disk that is full for an hour does not end what
+// runs for months: the next report is written in its place.
+func (o *checkOptions) showOneOfMany(ctx context.Context, s streams, r *checks.Report) error {
+	err := o.show(ctx, s, r)
+	if err != nil && o.every > 0 && platform.IsDiskFault(err) {
+		s.warn(words.Say("say.cause", words.Args{"why": cause(err)}))
+		return nil
+	}
+	return err
+}
+
 // agentStatus is the exit status of the last report. Where nothing failed but the
 // report did not reach its responder, the work is not done.
 func (o *checkOptions) agentStatus(last *checks.Report, left bool) int {
-	status := statusInconclusive // ended before the first run
-	if last != nil {
-		status = exitStatus(last, o.strict)
+	if last == nil { // ended before the first run
+		last = &checks.Report{Interrupted: true, Results: []checks.Result{{Status: checks.Inconclusive}}}
 	}
+	status := o.status(last)
 	if status == statusOK && left {
-		return statusBroken
+		return statusBroken // nagiosUnknown is the same
 	}
 	return status
 }

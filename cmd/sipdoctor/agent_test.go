@@ -3,9 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -20,6 +27,7 @@ import (
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/responder/reports"
+	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/metrics"
 	"github.com/sipdoctor/sipdoctor/platform"
 )
 
@@ -137,6 +145,90 @@ func TestAResponderThatIsAwayCostsNoRun(t *testing.T) {
 	})
 }
 
+// Where the report cannot be shown it is sent all the same, and then the run ends.
+func TestAReportThatCannotBeShownIsSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, every := range []time.Duration{0, 15 * time.Minute} {
+			var runs []time.Time
+			a := testAgent(every, 0, &runs)
+			closed, sent := errors.New("broken pipe"), 0
+			a.show = func(context.Context, *checks.Report) error { return closed }
+			a.post = func(_ context.Context, r *checks.Report) agentOutcome { sent++; return agentOutcome{} }
+			if _, _, err := a.run(t.Context()); !errors.Is(err, closed) || sent != 1 || len(runs) != 1 {
+				t.Errorf("every %v: %v, %d sent, %d runs", every, err, sent, len(runs))
+			}
+		}
+	})
+}
+
+// A disk that is full for a while is said at each run, and ends none that goes on.
+func TestAFullDiskEndsNoAgent(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("this system has no device that is always full")
+	}
+	for every, want := range map[time.Duration]bool{0: false, time.Hour: true} {
+		var errs bytes.Buffer
+		o := checkOptions{pushOptions: pushOptions{every: every}}
+		o.format, o.output = "json", "/dev/full"
+		r := &checks.Report{Schema: checks.Schema, Verdict: checks.Pass}
+		if err := o.showOneOfMany(t.Context(), streams{Err: &errs}, r); (err == nil) != want || strings.Contains(errs.String(), "no space left") != want {
+			t.Errorf("every %v: %v, said %q", every, err, &errs)
+		}
+	}
+}
+
+// One installation is one, at each start, whether it can keep its name or not.
+func TestAnInstallationKeepsItsName(t *testing.T) {
+	named := func(dir string, key reports.Key) string {
+		m := &mail{office: &reports.Office{Key: key}}
+		_ = m.takeName(t.Context(), dir)
+		return m.office.Agent
+	}
+	key, dir := reports.NewKey(), filepath.Join(t.TempDir(), "state")
+	file := filepath.Join(t.TempDir(), "file") // no directory, also for root
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, dir := range map[string]string{"kept": dir, "without a place": "", "where nothing can be written": file} {
+		first := named(dir, key)
+		if again := named(dir, key); again != first || !reports.ValidAgent(first) {
+			t.Errorf("%s: %q, then %q", name, first, again)
+		}
+	}
+	if named("", key) == named("", reports.NewKey()) || named(dir, key) == named("", key) {
+		t.Error("two are taken for one")
+	}
+}
+
+// The power may go while reports are sent: what is being sent waits on the disk already.
+func TestAReportIsKeptBeforeItIsSent(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	queue, err := reports.OpenQueue(dir, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	office, err := reports.NewOffice(platform.Real(platform.RealOptions{}), "127.0.0.1", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting := func() int {
+		q, err := reports.OpenQueue(dir, "a")
+		if err != nil {
+			t.Error(err)
+		}
+		return q.Len()
+	}
+	m := &mail{queue: queue, office: office, push: func(context.Context, []byte, int) (reports.Answer, error) {
+		if n := waiting(); n != 1 {
+			t.Errorf("%d reports were on the disk while one was sent", n)
+		}
+		return reports.Answer{}, nil
+	}}
+	if m.post(t.Context(), streams{Err: io.Discard}, &checks.Report{Schema: checks.Schema}); waiting() != 0 {
+		t.Error("it waits still")
+	}
+}
+
 // A year of runs leaves nothing behind.
 func TestAnAgentDoesNotGrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -179,7 +271,7 @@ func TestAnAgentDoesNotGrow(t *testing.T) {
 func TestFiguresOfAStranger(t *testing.T) {
 	r := &checks.Report{
 		Verdict: checks.Pass, Tool: checks.Tool{Version: "1\"} 1\nevil 1"},
-		Labels: map[string]string{"site": "office-1", "status": "x", "__name__": "x", "a b": "x", "rack": "R1", "line": "a\nb", "esc": "\x1b[2J", "long": strings.Repeat("x", maxLabel+1), "quote": `"} 1`},
+		Labels: map[string]string{"site": "office-1", "status": "x", "__name__": "x", "a b": "x", "rack": "R1", "line": "a\nb", "esc": "\x1b[2J", "long": strings.Repeat("x", metrics.MaxValue+1), "quote": `"} 1`},
 	}
 	for i := range 20 {
 		r.Labels[fmt.Sprintf("z%d", i)] = "x"
@@ -285,8 +377,8 @@ func TestAnOfficeReportsToTheCentre(t *testing.T) {
 	if !strings.Contains(said, "does not know this site or its key") || !strings.Contains(said, "Waiting here: 1") || strings.Contains(said, wrong) {
 		t.Errorf("with a wrong key: status %d, %s", status, said)
 	}
-	if strings.Contains(c.figures(t), "office-12") {
-		t.Error("a wrong key got in")
+	if got := c.figures(t); strings.Contains(got, "last_report") || !strings.Contains(got, `sipdoctor_site_agents{site="office-12"} 0`) {
+		t.Errorf("a wrong key got in, or the site is not to be seen\n%s", got)
 	}
 	time.Sleep(time.Second)
 	status, said = push(key)
@@ -294,7 +386,7 @@ func TestAnOfficeReportsToTheCentre(t *testing.T) {
 		t.Errorf("status %d, %s", status, said)
 	}
 	got := c.figures(t)
-	for _, want := range []string{`sipdoctor_site_agents{site="office-12"} 1`, `sipdoctor_check_status{site="office-12",rack="R1",check="signalling",status="pass"} 0`, "sipdoctor_sessions_open 0"} {
+	for _, want := range []string{`sipdoctor_site_agents{site="office-12"} 1`, `sipdoctor_check_status{site="office-12",rack="R1",check="signalling",status="pass"} 0`, `sipdoctor_verdict{site="office-12",rack="R1",command="check",status="pass"} 0`, "sipdoctor_sessions_open 0"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %s in\n%s", want, got)
 		}
@@ -321,6 +413,53 @@ func TestAnOfficeReportsToTheCentre(t *testing.T) {
 	if c.errs.Len() > 0 {
 		t.Errorf("serve complains: %s", c.errs)
 	}
+}
+
+// What the office types checks the path and not only this machine. A certificate of an
+// authority is named and not pinned: it is renewed every few weeks.
+func TestWhatToTypeInTheOffice(t *testing.T) {
+	t.Setenv("STATE_DIRECTORY", filepath.Join(t.TempDir(), "state"))
+	cert, key := issued(t, "vps.example.net")
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"its own certificate":        {nil, `--responder 127\.0\.0\.1 --report-to 127\.0\.0\.1 --site a --responder-fingerprint ([0-9a-f]{64}) --report-fingerprint ([0-9a-f]{64})\n`},
+		"an authority's certificate": {[]string{"--tls-cert", cert, "--tls-key", key, "--control", ":8766"}, `--responder vps\.example\.net:8766 --report-to vps\.example\.net:8766 --site a\n`},
+	} {
+		var out, errs bytes.Buffer
+		args := append([]string{"serve", "--listen", "127.0.0.1", "--reports", filepath.Join(t.TempDir(), "reports"), "--new-site", "a"}, c.args...)
+		status := run(t.Context(), args, nil, &out, &errs)
+		if m := regexp.MustCompile(`(?m)^  sipdoctor check --every 15m --jitter 2m ` + c.want + "$").FindStringSubmatch(out.String() + "\n"); status != statusOK || m == nil || len(m) == 3 && m[1] != m[2] {
+			t.Errorf("%s: status %d %s\n%s", name, status, &errs, &out)
+		}
+	}
+}
+
+// issued is a certificate that an authority has signed, and its key, as files.
+func issued(t *testing.T, name string) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Example CA"}}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, DNSNames: []string{"*.example.net", name}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, leaf, authority, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key = filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	for file, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: raw}} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cert, key
 }
 
 // Where no responder takes reports, the line says what is missing there.

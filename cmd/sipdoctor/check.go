@@ -148,7 +148,7 @@ func (o *checkOptions) run(ctx context.Context, s streams, flags *pflag.FlagSet,
 	if err := view.end(last); err != nil {
 		return err
 	}
-	return exitWith(exitStatus(last, o.strict))
+	return exitWith(o.status(last))
 }
 
 // forBundle refuses, beside --root, the flags that are about the network.

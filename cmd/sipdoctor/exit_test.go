@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/sipdoctor/sipdoctor/checks"
@@ -45,6 +47,69 @@ func TestExitStatus(t *testing.T) {
 				t.Errorf("exit status %d, want %d", got, c.want)
 			}
 		})
+	}
+}
+
+// Plugins have four statuses of their own; what is not known is none of the others.
+func TestThePluginStatus(t *testing.T) {
+	of := func(verdict checks.Status, list ...checks.Result) *checks.Report {
+		return &checks.Report{Verdict: verdict, Results: list}
+	}
+	res := func(s checks.Status) checks.Result { return checks.Result{Check: "nat", Status: s} }
+	forbidden := checks.Result{Check: "a", Status: checks.Skip, ObserveError: &checks.ObserveError{Kind: "privilege"}}
+	stopped := of(checks.Pass, res(checks.Pass))
+	stopped.Interrupted = true
+	for name, c := range map[string]struct {
+		report *checks.Report
+		want   int
+	}{
+		"all is well":             {of(checks.Pass, res(checks.Pass)), nagiosOK},
+		"a warning":               {of(checks.Warn, res(checks.Warn)), nagiosWarning},
+		"a fault":                 {of(checks.Fail, res(checks.Fail), res(checks.Error)), nagiosCritical},
+		"nobody knows":            {of(checks.Inconclusive, res(checks.Inconclusive), res(checks.Warn)), nagiosUnknown},
+		"a check broke":           {of(checks.Error, res(checks.Error)), nagiosUnknown},
+		"nothing was allowed":     {of(checks.Skip, forbidden), nagiosUnknown},
+		"everything was skipped":  {of(checks.Skip, res(checks.Skip)), nagiosUnknown},
+		"SIGTERM in the middle":   {stopped, nagiosUnknown},
+		"SIGTERM before anything": {of(checks.Inconclusive), nagiosUnknown},
+	} {
+		for _, strict := range []bool{false, true} {
+			o := &reporting{format: "nagios", strict: strict}
+			if got := o.status(c.report); got != c.want {
+				t.Errorf("%s: status %d, want %d", name, got, c.want)
+			}
+		}
+	}
+	o := checkOptions{reporting: reporting{format: "nagios"}}
+	if got := o.agentStatus(nil, true); got != nagiosUnknown {
+		t.Errorf("an agent that ended before its first run: %d", got)
+	}
+	if got := o.agentStatus(of(checks.Warn, res(checks.Warn)), false); got != nagiosWarning {
+		t.Errorf("an agent with a warning: %d", got)
+	}
+}
+
+// faulty is a standard input that meets a mistake of this program.
+type faulty struct{}
+
+func (faulty) Read([]byte) (int, error) { panic("an index \x1b[2J out of range") }
+
+// A mistake of this program is no wrong command line, and no critical state of the
+// phones.
+func TestAPanicIsNobodysFault(t *testing.T) {
+	for _, args := range [][]string{{"report", "-"}, {"report", "-", "--format", "nagios"}} {
+		var out, errs bytes.Buffer
+		status := run(t.Context(), args, faulty{}, &out, &errs)
+		said := errs.String()
+		if len(args) > 2 {
+			said = out.String()
+			if first, _, _ := strings.Cut(said, "\n"); first != `SIPDOCTOR UNKNOWN - internal error: an index \x1b[2J out of range; please repo…` {
+				t.Errorf("%v: %q", args, first)
+			}
+		}
+		if status != 3 || !strings.Contains(said, `internal error: an index \x1b[2J out of range`) || !strings.Contains(errs.String(), "exit_test.go") {
+			t.Errorf("%v: status %d\n%s", args, status, said)
+		}
 	}
 }
 

@@ -3,13 +3,13 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -61,7 +61,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return streams{In: stdin, Out: stdout, Err: stderr}.run(ctx, args)
 }
 
-func (s streams) run(ctx context.Context, args []string) int {
+func (s streams) run(ctx context.Context, args []string) (status int) {
+	defer func() {
+		if p := recover(); p != nil {
+			status = s.broken(args, p)
+		}
+	}()
 	if s.config == nil {
 		s.config = s.configure(args)
 	}
@@ -81,7 +86,7 @@ func (s streams) run(ctx context.Context, args []string) int {
 	if errors.As(err, &message) {
 		text = message.text
 	}
-	if cmp.Or(flagIn(args, "--format"), s.config.value(cmd, "format")) == "nagios" {
+	if s.isPlugin(args, cmd) {
 		return s.unknown(text)
 	}
 	s.warn(text)
@@ -94,10 +99,32 @@ func (s streams) run(ctx context.Context, args []string) int {
 	return statusBroken
 }
 
+// isPlugin reports whether a command line is that of a monitoring plugin. cmd is nil
+// where it is not known.
+func (s streams) isPlugin(args []string, cmd *cobra.Command) bool {
+	format := flagIn(args, "--format")
+	if format == "" && cmd != nil {
+		format = s.config.value(cmd, "format")
+	}
+	return format == "nagios"
+}
+
+// broken ends a run that met a mistake of this program. Go's own status would be 2,
+// which stands for a wrong command line, and for a critical state in a plugin.
+func (s streams) broken(args []string, fault any) int {
+	text := words.Say("say.internal", words.Args{"why": fmt.Sprint(fault)})
+	_, _ = fmt.Fprintf(s.Err, "%s\n", debug.Stack())
+	if s.isPlugin(args, nil) {
+		return s.unknown(text)
+	}
+	s.warn(text)
+	return statusBroken
+}
+
 // unknown ends a run as a monitoring plugin that could not do its work: such
 // programs show standard output alone.
 func (s streams) unknown(why words.Text) int {
-	text := s.fill(why)
-	_, _ = fmt.Fprintf(s.Out, "%s\n%s\n", render.NagiosLine(nagiosState(nagiosUnknown), text), strings.ReplaceAll(render.Quote(text), "|", "¦"))
+	text := strings.ReplaceAll(render.Quote(s.fill(why)), "|", "¦")
+	_, _ = fmt.Fprintf(s.Out, "%s\n%s\n", render.NagiosLine(nagiosState(nagiosUnknown), text), text)
 	return nagiosUnknown
 }

@@ -104,6 +104,7 @@ func (o *pushOptions) readKey() error {
 // mail is where an agent's reports go.
 type mail struct {
 	office         *reports.Office
+	push           func(ctx context.Context, body []byte, later int) (reports.Answer, error) // the office's
 	queue          *reports.Queue
 	to             string
 	unlock         func()
@@ -111,7 +112,7 @@ type mail struct {
 }
 
 // mail opens what --report-to names; nil where there is none. Nothing is sent yet.
-func (o *checkOptions) mail(s streams, n platform.Network) (*mail, error) {
+func (o *checkOptions) mail(ctx context.Context, s streams, n platform.Network) (*mail, error) {
 	if o.reportTo == "" {
 		return nil, nil
 	}
@@ -123,7 +124,7 @@ func (o *checkOptions) mail(s streams, n platform.Network) (*mail, error) {
 	if m.office, err = reports.NewOffice(n, o.reportTo, print); err != nil {
 		return nil, usageOf(err)
 	}
-	m.office.Site, m.office.Key, m.office.Agent = o.site, o.siteKey, reports.NewAgent()
+	m.office.Site, m.office.Key, m.push = o.site, o.siteKey, m.office.Push
 	dir := platform.ServiceStateDir()
 	if dir != "" {
 		unlock, err := platform.Lock(dir, "agent-"+o.site+".lock")
@@ -137,10 +138,8 @@ func (o *checkOptions) mail(s streams, n platform.Network) (*mail, error) {
 			m.unlock = unlock
 		}
 	}
-	if dir != "" {
-		if err := m.recallName(dir); err != nil {
-			s.warn(words.Say("say.agent-not-kept", words.Args{"why": cause(err)}))
-		}
+	if err := m.takeName(ctx, dir); err != nil {
+		s.warn(words.Say("say.agent-not-kept", words.Args{"why": cause(err)}))
 	}
 	if m.queue, err = reports.OpenQueue(dir, o.site); err != nil {
 		s.warn(words.Say("say.agent-unsent-lost", words.Args{"why": cause(err)}))
@@ -151,7 +150,14 @@ func (o *checkOptions) mail(s streams, n platform.Network) (*mail, error) {
 // agentFile keeps the name of this installation.
 const agentFile = "agent"
 
-func (m *mail) recallName(dir string) error {
+// takeName names this installation as its last start did, so that it is not taken for
+// two. dir "" keeps nothing.
+func (m *mail) takeName(ctx context.Context, dir string) error {
+	machine, _ := platform.Hostname(ctx, platform.ThisSystem()) // "" is a name as well
+	m.office.Agent = reports.AgentOf(m.office.Key, machine)
+	if dir == "" {
+		return nil
+	}
 	raw, err := platform.ReadKept(dir, agentFile)
 	name := strings.TrimSpace(string(raw))
 	switch {
@@ -161,7 +167,12 @@ func (m *mail) recallName(dir string) error {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	return platform.Keep(dir, agentFile, []byte(m.office.Agent+"\n"))
+	name = reports.NewAgent() // machines that go by the same name are told apart
+	if err := platform.Keep(dir, agentFile, []byte(name+"\n")); err != nil {
+		return err
+	}
+	m.office.Agent = name
+	return nil
 }
 
 // post sends a report, if there is one, and those that wait; the text says what became
@@ -178,8 +189,10 @@ func (m *mail) post(ctx context.Context, s streams, r *checks.Report) words.Text
 			return words.Say("say.agent-unwritten", words.Args{"why": words.Say("say.push-code", words.Args{"code": string(reports.TooLarge)})})
 		}
 		dropped = m.queue.Add(body)
+		m.save(s) // sending may take minutes, and the power may go
 	}
-	out := m.queue.Drain(ctx, m.office.Push)
+	out := m.queue.Drain(ctx, m.push)
+	m.save(s)
 	m.warn(s, out)
 	return m.said(out, dropped)
 }
@@ -198,6 +211,10 @@ func (m *mail) warn(s streams, out reports.Outcome) {
 			"site": m.office.Site, "address": out.Other.Address, "time": out.Other.At.UTC().Format(time.RFC3339),
 		}))
 	}
+}
+
+// save keeps what waits for the next start. That it cannot be is said once.
+func (m *mail) save(s streams) {
 	if err := m.queue.Save(); err != nil && !m.unsaved {
 		s.warn(words.Say("say.agent-unsent-lost", words.Args{"why": cause(err)}))
 		m.unsaved = true

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -172,14 +170,16 @@ func (o *reporting) finish(ctx context.Context, s streams, r *checks.Report) err
 	if err := o.show(ctx, s, r); err != nil {
 		return err
 	}
-	if o.format == "nagios" {
-		return exitWith(nagiosStatus(r))
-	}
-	return exitWith(exitStatus(r, o.strict))
+	return exitWith(o.status(r))
 }
 
-// maxLabel is the length of a label's value in characters: it stands on every line.
-const maxLabel = 128
+// status is the exit status of a report in the format that was asked for.
+func (o *reporting) status(r *checks.Report) int {
+	if o.format == "nagios" {
+		return nagiosStatus(r)
+	}
+	return exitStatus(r, o.strict)
+}
 
 // labelsOf reads the values of --label.
 func labelsOf(list []string) (map[string]string, error) {
@@ -194,8 +194,8 @@ func labelsOf(list []string) (map[string]string, error) {
 			return nil, usage("say.label-name", words.Args{"name": words.Raw(name)})
 		case twice:
 			return nil, usage("say.label-twice", words.Args{"name": name})
-		case utf8.RuneCountInString(value) > maxLabel || !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
-			return nil, usage("say.label-value", words.Args{"name": name, "most": maxLabel})
+		case !metrics.ValidValue(value):
+			return nil, usage("say.label-value", words.Args{"name": name, "most": metrics.MaxValue})
 		}
 		out[name] = value
 	}

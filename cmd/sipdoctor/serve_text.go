@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"reflect"
 	"slices"
+	"strconv"
 
 	"github.com/sipdoctor/sipdoctor/checks/responder"
 	"github.com/sipdoctor/sipdoctor/platform"
@@ -31,7 +33,7 @@ func (s streams) introduce(srv *responder.Server, n platform.Network, controlPor
 			out.prose(fmt.Sprintf("  %-13s", s.say("say.serve-label", words.Args{"label": l.label})), s.fill(l.text))
 		}
 	}
-	fmt.Fprintf(s.Out, "\n%s\n\n  sipdoctor check --responder %s --responder-fingerprint %s\n\n", s.say("say.serve-office", nil), hostPort(host, controlPort), srv.Fingerprint())
+	fmt.Fprintf(s.Out, "\n%s\n\n  sipdoctor check --responder %s --responder-fingerprint %s\n\n", s.say("say.serve-office", nil), hostPort(host.String(), controlPort), srv.Fingerprint())
 	if private {
 		fmt.Fprintln(s.Out, s.say("say.serve-private", words.Args{"host": host}))
 	}
@@ -122,11 +124,11 @@ func publicHost(listen []netip.Addr, n platform.Network) (host netip.Addr, priva
 }
 
 // hostPort is the responder as the user types it: the default port left out.
-func hostPort(host netip.Addr, port int) string {
+func hostPort(host string, port int) string {
 	if port == 8765 {
-		return host.String()
+		return host
 	}
-	return netip.AddrPortFrom(host, uint16(port)).String()
+	return net.JoinHostPort(host, strconv.Itoa(port))
 }
 
 func addresses(addrs []netip.Addr) words.Text {

@@ -1,18 +1,20 @@
 package main
 
 import (
+	"bytes"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/responder"
 	"github.com/sipdoctor/sipdoctor/checks/responder/reports"
 	"github.com/sipdoctor/sipdoctor/cmd/sipdoctor/metrics"
+	"github.com/sipdoctor/sipdoctor/netinfo"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
@@ -27,7 +29,7 @@ const maxSiteLabels = 8
 // the responder knows it.
 func figuresOf(site string, r *checks.Report) (out []reports.Figure) {
 	labels := slices.DeleteFunc(metrics.LabelsOf(r), func(l metrics.Label) bool {
-		return l.Name == siteLabel || utf8.RuneCountInString(l.Value) > maxLabel || slices.ContainsFunc([]rune(l.Value), unicode.IsControl)
+		return l.Name == siteLabel
 	})
 	labels = slices.Concat([]metrics.Label{{Name: siteLabel, Value: site}}, labels[:min(len(labels), maxSiteLabels)])
 	for _, f := range metrics.Merge(metrics.With(metrics.Of(r), labels)) {
@@ -85,13 +87,40 @@ func (o *serveOptions) addSite(s streams, n platform.Network, cfg responder.Conf
 		listen = append(listen, netip.IPv4Unspecified())
 	}
 	host, private := publicHost(listen, n)
-	at := hostPort(host, cfg.ControlPort)
+	at, print := hostPort(host.String(), cfg.ControlPort), responder.FingerprintOf(cfg.Certificate)
+	if name := vouchedName(cfg.Certificate.Leaf); name != "" {
+		at, print, private = hostPort(name, cfg.ControlPort), "", false
+	}
 	out := &printer{w: s.Out}
 	out.prose("", s.say("say.site-made", words.Args{"site": o.newSite}))
 	fmt.Fprintf(s.Out, "\n  export %s=%s\n", siteKeyVar, key.Hex())
-	fmt.Fprintf(s.Out, "  sipdoctor check --every 15m --jitter 2m --report-to %s --report-fingerprint %s --site %s\n", at, responder.FingerprintOf(cfg.Certificate), o.newSite)
+	fmt.Fprintf(s.Out, "  sipdoctor %s\n", strings.Join(officeArgs(at, print, o.newSite), " "))
 	if private {
 		fmt.Fprintf(s.Out, "\n%s\n", s.say("say.serve-private", words.Args{"host": host}))
 	}
 	return nil
+}
+
+// vouchedName is the name in a certificate that an authority has signed; "" for any
+// other. Offices that go by it see nothing of a renewal, which would shut out those that
+// pinned the certificate.
+func vouchedName(leaf *x509.Certificate) string {
+	if leaf == nil || bytes.Equal(leaf.RawIssuer, leaf.RawSubject) {
+		return ""
+	}
+	i := slices.IndexFunc(leaf.DNSNames, netinfo.IsHostName)
+	if i < 0 {
+		return ""
+	}
+	return leaf.DNSNames[i]
+}
+
+// officeArgs is what an office types: the responder answers its checks, and takes the
+// reports. print "" pins nothing.
+func officeArgs(at, print, site string) []string {
+	args := []string{"check", "--every", "15m", "--jitter", "2m", "--responder", at, "--report-to", at, "--site", site}
+	if print != "" {
+		args = append(args, "--responder-fingerprint", print, "--report-fingerprint", print)
+	}
+	return args
 }

@@ -87,7 +87,7 @@ func (t *twinOptions) run(ctx context.Context, s streams, o *reporting, env *che
 	if after.Interrupted { // of the router with the fixes too little is known
 		before.Interrupted = true
 		if text {
-			return exitWith(exitStatus(before, o.strict))
+			return exitWith(o.status(before))
 		}
 		return o.finish(ctx, s, before)
 	}
@@ -382,5 +382,5 @@ func (o *reporting) showTried(s streams, before, after *checks.Report) error {
 	if err := render.Changes(s.Out, list[0], list[1], o.text(s.lang(), s.Out)); err != nil {
 		return err
 	}
-	return exitWith(exitStatus(after, o.strict))
+	return exitWith(o.status(after))
 }

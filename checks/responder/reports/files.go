@@ -29,6 +29,9 @@ var reportFile = regexp.MustCompile(`^[0-9]{9}\.json$`)
 // keep writes a report to the disk and drops those that are too many.
 func (s *Store) keep(name string, st *site, line []byte, a arrival) error {
 	meta, err := json.Marshal(a)
+	if err == nil && !st.listed { // the site's key is younger than this start, which its reports need not be
+		err = s.list(name, st)
+	}
 	if err != nil {
 		return err
 	}
@@ -47,25 +50,35 @@ func (s *Store) keep(name string, st *site, line []byte, a arrival) error {
 	return nil
 }
 
-// recall reads what the disk holds of a site. A report that is damaged stays there,
-// and the one before it stands in.
+// list finds out which reports of a site are on the disk.
+func (s *Store) list(name string, st *site) error {
+	names, err := platform.ListKept(filepath.Join(s.cfg.Dir, name))
+	if err != nil {
+		return err
+	}
+	st.files = slices.DeleteFunc(names, func(n string) bool { return !reportFile.MatchString(n) })
+	if n := len(st.files); n > 0 {
+		last, _ := strconv.Atoi(st.files[n-1][:9]) // digits, see reportFile
+		st.next = last + 1
+	}
+	st.listed = true
+	return nil
+}
+
+// recall reads what the disk holds of a site: the last report that had not waited in the
+// office. One that is damaged stays there, and the one before it stands in.
 func (s *Store) recall(name string) *site {
 	st := &site{}
-	dir := filepath.Join(s.cfg.Dir, name)
-	names, err := platform.ListKept(dir)
-	if err != nil {
+	if err := s.list(name, st); err != nil {
 		s.say(Event{Kind: FileDamaged, Site: name, Err: err})
 		return st
 	}
-	st.files = slices.DeleteFunc(names, func(n string) bool { return !reportFile.MatchString(n) })
-	for i, file := range slices.Backward(st.files) {
-		if i == len(st.files)-1 {
-			n, _ := strconv.Atoi(file[:9]) // digits, see reportFile
-			st.next = n + 1
-		}
-		r, a, err := readKept(dir, file)
+	for _, file := range slices.Backward(st.files) {
+		r, a, err := readKept(filepath.Join(s.cfg.Dir, name), file)
 		if err != nil {
 			s.say(Event{Kind: FileDamaged, Site: name, Err: err})
+		}
+		if err != nil || a.Later > 0 {
 			continue
 		}
 		st.received = a.Received

@@ -33,17 +33,21 @@ func (s *Store) merged(now time.Time) (list []*metric) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := &metric{Figure: Figure{Name: "sipdoctor_site_last_report_timestamp_seconds", Help: "When the site last reported, by the responder's clock."}}
-	agents := &metric{Figure: Figure{Name: "sipdoctor_site_agents", Help: "Installations that report for the site, by its last reports."}}
+	agents := &metric{Figure: Figure{Name: "sipdoctor_site_agents", Help: "Installations that report for the site, by its last reports of a day; 0: none does."}}
 	list = append(list, last, agents)
 	at := map[string]*metric{last.Name: last, agents.Name: agents}
-	for _, name := range slices.Sorted(maps.Keys(s.sites)) {
+	s.lookLocked(now)
+	for _, name := range slices.Sorted(maps.Keys(s.keys.keys)) {
 		st := s.sites[name]
-		if _, known := s.keys.keys[name]; !known || st.received.IsZero() {
-			continue
+		if st == nil { // nothing has come yet
+			st = &site{}
 		}
 		label := `{site="` + name + `"} ` // ValidSite leaves nothing to escape
-		last.lines = append(last.lines, last.Name+label+strconv.FormatInt(st.received.Unix(), 10)+"\n")
 		agents.lines = append(agents.lines, agents.Name+label+strconv.Itoa(st.agents(now))+"\n")
+		if st.received.IsZero() {
+			continue
+		}
+		last.lines = append(last.lines, last.Name+label+strconv.FormatInt(st.received.Unix(), 10)+"\n")
 		if now.Sub(st.received) >= figuresLife {
 			continue
 		}

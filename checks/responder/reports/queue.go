@@ -21,6 +21,7 @@ type Queue struct {
 	dir, file string // dir "": in memory only
 	list      [][]byte
 	onDisk    bool
+	overtaken bool // a report that is newer than all of list was taken
 }
 
 // OpenQueue takes up what an earlier run could not send. dir "" keeps nothing beyond
@@ -48,7 +49,7 @@ func OpenQueue(dir, site string) (*Queue, error) {
 // Add puts a report that Pack made behind the others. Beyond MaxWaiting the oldest
 // is dropped; dropped is how many were.
 func (q *Queue) Add(body []byte) (dropped int) {
-	q.list = append(q.list, body)
+	q.list, q.overtaken = append(q.list, body), false
 	return q.bound()
 }
 
@@ -101,7 +102,7 @@ const maxRetries = 2
 func (q *Queue) Drain(ctx context.Context, push func(ctx context.Context, body []byte, later int) (Answer, error)) (out Outcome) {
 	refused := Code("")
 	for retries := 0; len(q.list) > 0; {
-		a, err := push(ctx, q.list[0], len(q.list)-1)
+		a, err := push(ctx, q.list[0], q.newer())
 		out.Code, out.Err = a.Code, err
 		if a.Other != nil {
 			out.Other = a.Other
@@ -129,15 +130,24 @@ func (q *Queue) Drain(ctx context.Context, push func(ctx context.Context, body [
 	return out
 }
 
+// newer is how many reports there are that are newer than the oldest that waits.
+func (q *Queue) newer() int {
+	n := len(q.list) - 1
+	if q.overtaken {
+		n++
+	}
+	return n
+}
+
 // offerNewest shows the newest report to a responder that has not taken the oldest
 // for a reason that is about it or the disk: what is shown of the site is then fresh.
 func (q *Queue) offerNewest(ctx context.Context, out *Outcome, push func(context.Context, []byte, int) (Answer, error)) {
 	last := len(q.list) - 1
-	if last == 0 || out.Code != NotStored && out.Code != NewerVersion || !sleep(ctx, MinInterval) {
+	if last == 0 || q.overtaken || out.Code != NotStored && out.Code != NewerVersion || !sleep(ctx, MinInterval) {
 		return
 	}
 	if a, err := push(ctx, q.list[last], 0); err == nil && a.Code == "" {
-		q.list = slices.Delete(q.list, last, last+1)
+		q.list, q.overtaken = slices.Delete(q.list, last, last+1), true
 		out.Sent++
 	}
 }

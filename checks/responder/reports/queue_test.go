@@ -102,6 +102,24 @@ func TestTheLastReportsOfALongOutageAreKept(t *testing.T) {
 	}
 }
 
+// The newest was taken out of turn: the next of the old ones is not shown in its place.
+func TestWhatWasOvertakenSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := queued(t, "", "1", "2", "3")
+		s := &script{answers: []Answer{{Code: NotStored}, {}}}
+		q.Drain(t.Context(), s.push)
+		q.Drain(t.Context(), s.push)
+		if d := cmp.Diff([]string{"1", "3", "1", "2"}, s.got) + cmp.Diff([]int{2, 0, 2, 1}, s.later); d != "" {
+			t.Error(d)
+		}
+		q.Add([]byte("4"))
+		q.Drain(t.Context(), s.push)
+		if got := s.later[len(s.later)-1]; got != 0 {
+			t.Errorf("%d are newer than the newest", got)
+		}
+	})
+}
+
 func TestAResponderThatNeverHasTimeEndsWithTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -219,7 +219,7 @@ func TestOnlyGenuineNewReportsGetIn(t *testing.T) {
 			t.Errorf("another body under the code of a genuine one: %d %v", status, a)
 		}
 		time.Sleep(MinInterval)
-		if got := c.metrics(); strings.Contains(got, "office-12") {
+		if got := c.metrics(); got != "# HELP sipdoctor_site_agents Installations that report for the site, by its last reports of a day; 0: none does.\n# TYPE sipdoctor_site_agents gauge\nsipdoctor_site_agents{site=\"office-12\"} 0\n" {
 			t.Errorf("something got in\n%s", got)
 		}
 		recorded := o.request(body)
@@ -426,21 +426,94 @@ func TestTwoAgentsWithOneName(t *testing.T) {
 	})
 }
 
-// Reports that waited in the office do not stand for what is so now.
+// Reports that waited in the office do not stand for what is so now: not beside newer
+// ones, not after a day without any, and not after the responder was started again.
 func TestOldReportsAreKeptButNotShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCentre(t)
 		o := c.site("a")
-		o.push(report("pass", "now"))
-		for later, shown := range map[int]string{2: "pass", 0: "fail"} {
+		send := func(verdict string, later int) {
+			t.Helper()
 			o.later = later
-			time.Sleep(MinInterval)
-			if o.push(report("fail", strconv.Itoa(later))); later == 2 && !strings.Contains(c.metrics(), `status="`+shown+`"`) {
-				t.Errorf("with %d newer ones to come:\n%s", later, c.metrics())
+			if status, a := o.push(report(verdict, time.Now().String())); status != http.StatusOK {
+				t.Fatal(status, a)
 			}
-			o.later = 0
 			time.Sleep(MinInterval)
-			o.push(report("pass", "then"))
+		}
+		shown := func(want string) {
+			t.Helper()
+			if got := c.metrics(); strings.Contains(got, "sipdoctor_verdict") != (want != "") || !strings.Contains(got, want) {
+				t.Errorf("want %q in\n%s", want, got)
+			}
+		}
+		send("warn", 3)
+		if shown(""); strings.Contains(c.metrics(), "last_report") {
+			t.Error("an old report counts as the last")
+		}
+		send("pass", 0)
+		shown(`status="pass"`)
+		last := c.metrics()
+		send("fail", 2)
+		shown(`status="pass"`)
+		c.store.Close()
+		c.open()
+		if got := c.metrics(); got != last {
+			t.Errorf("after a restart:\n%s\nwas:\n%s", got, last)
+		}
+		time.Sleep(figuresLife)
+		send("fail", 1)
+		shown("")
+		send("fail", 0)
+		shown(`status="fail"`)
+	})
+}
+
+// A site that is let in again goes on where its files end: its new reports are the last
+// ones after a restart too.
+func TestASiteThatComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCentre(t)
+		o := c.site("a")
+		for range 3 {
+			o.push(report("fail", time.Now().String()))
+			time.Sleep(MinInterval)
+		}
+		if err := os.Remove(filepath.Join(c.dir, "keys")); err != nil {
+			t.Fatal(err)
+		}
+		c.store.Close()
+		c.open()
+		o = c.site("a")
+		if status, a := o.push(report("pass", "new")); status != http.StatusOK {
+			t.Fatal(status, a)
+		}
+		last := c.metrics()
+		c.store.Close()
+		c.open()
+		if got := c.metrics(); got != last || !strings.Contains(got, `status="pass"`) {
+			t.Errorf("after a restart:\n%s\nwas:\n%s", got, last)
+		}
+		if names, err := platform.ListKept(filepath.Join(c.dir, "a")); len(names) != 4 || err != nil {
+			t.Errorf("kept %v, %v", names, err)
+		}
+	})
+}
+
+// A site that was set up and never reported is to be seen, without a restart and
+// before anybody sends anything; one that is shut out is gone as fast.
+func TestASiteThatNeverReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCentre(t)
+		c.site("office-12")
+		if got := c.metrics(); !strings.Contains(got, "sipdoctor_site_agents{site=\"office-12\"} 0\n") || strings.Contains(got, "last_report") {
+			t.Errorf("got\n%s", got)
+		}
+		if err := os.Remove(filepath.Join(c.dir, "keys")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if got := c.metrics(); got != "" {
+			t.Errorf("got\n%s", got)
 		}
 	})
 }

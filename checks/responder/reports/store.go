@@ -85,10 +85,11 @@ type Store struct {
 type site struct {
 	busy     bool      // a report is being taken
 	last     time.Time // when one was last admitted
-	received time.Time // when one was last taken
+	received time.Time // when one was last taken that had not waited in the office
 	seen     []sighting
-	figures  []Figure
+	figures  []Figure // of that one
 	size     int
+	listed   bool     // files and next are what the disk has
 	files    []string // on the disk, the oldest first
 	next     int      // number of the next file
 	stored   string   // digest of the last report that is on the disk
@@ -144,9 +145,7 @@ func (s *Store) admit(c *claim, mac []byte, now time.Time) (*site, Code) {
 	if !s.nonces.fresh(c.nonce) {
 		return nil, StaleNonce
 	}
-	if err := s.keys.look(now); err != nil {
-		s.sayLocked(Event{Kind: KeysFault, Err: err})
-	}
+	s.lookLocked(now)
 	key, known := s.keys.keys[c.site]
 	if !known {
 		key = s.nobody // takes the same time, and fits nothing
@@ -170,14 +169,21 @@ func (s *Store) admit(c *claim, mac []byte, now time.Time) (*site, Code) {
 	return st, ""
 }
 
+// lookLocked reads the keys again. Where that fails those read before hold.
+func (s *Store) lookLocked(now time.Time) {
+	if err := s.keys.look(now); err != nil {
+		s.sayLocked(Event{Kind: KeysFault, Err: err})
+	}
+}
+
 func (s *Store) done(st *site) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st.busy = false
 }
 
-// note remembers that a report has come, and shows its figures unless the office
-// has newer ones. It returns who else reports for the site.
+// note remembers that a report has come, and shows its figures unless it has waited in
+// the office: what was so then is not so now. It returns who else reports for the site.
 func (s *Store) note(name string, st *site, agent string, from netip.Addr, later bool, figures []Figure, now time.Time) *Other {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -193,8 +199,8 @@ func (s *Store) note(name string, st *site, agent string, from netip.Addr, later
 	if other != nil && st.agents(now) > before {
 		s.sayLocked(Event{Kind: SecondAgent, Site: name, Agent: *other, Seen: from})
 	}
-	st.received = now
-	if !later || st.figures == nil {
+	if !later {
+		st.received = now
 		s.show(name, st, figures)
 	}
 	return other

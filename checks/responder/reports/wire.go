@@ -118,6 +118,14 @@ func NewAgent() string {
 	return hex.EncodeToString(b[:])
 }
 
+// AgentOf is a name for an installation that can keep none: the same at each start of a
+// machine that goes by the same name.
+func AgentOf(k Key, machine string) string {
+	m := hmac.New(sha256.New, k[:])
+	m.Write([]byte("sipdoctor agent 1\n" + machine))
+	return hex.EncodeToString(m.Sum(nil)[:8])
+}
+
 // Key is what a site and the responder share.
 type Key [32]byte
 
