@@ -24,6 +24,7 @@ type agent struct {
 type agentOutcome struct {
 	said words.Text
 	left bool // something waits to be sent
+	lost bool // something will never be sent
 }
 
 // retryEvery is how soon a responder that took nothing is asked again before the
@@ -36,29 +37,29 @@ const (
 
 // run goes on until ctx ends, and returns the last report: that of a run that was
 // broken off only if there is no other.
-func (a *agent) run(ctx context.Context) (last *checks.Report, left bool, err error) {
+func (a *agent) run(ctx context.Context) (last *checks.Report, undelivered bool, err error) {
 	begin := time.Now()
 	for due := begin; ; {
 		if a.every > 0 && !a.wait(ctx, time.Until(due)+a.spread()) {
-			return last, left, nil
+			return last, undelivered, nil
 		}
 		r := a.check(ctx)
 		if r.Interrupted && last != nil {
-			return last, left, nil
+			return last, undelivered, nil
 		}
 		last = r
 		if a.show != nil {
 			err = a.show(ctx, r)
 		}
 		if r.Interrupted { // what it could not tell is nothing to send
-			return last, left, err
+			return last, undelivered, err
 		}
 		if due = a.next(begin); err != nil { // who cannot be shown it may be sent it
 			due = time.Now().Add(oncePatience)
 		}
-		left = a.report(ctx, r, due)
+		undelivered = a.report(ctx, r, due)
 		if a.every == 0 || err != nil {
-			return last, left, err
+			return last, undelivered, err
 		}
 	}
 }
@@ -91,8 +92,9 @@ func (a *agent) wait(ctx context.Context, d time.Duration) bool {
 }
 
 // report sends a report and says in one line what came of the run. What could not be
-// sent is tried again until the next run is due.
-func (a *agent) report(ctx context.Context, r *checks.Report, until time.Time) (left bool) {
+// sent is tried again until the next run is due; undelivered reports that something was
+// not.
+func (a *agent) report(ctx context.Context, r *checks.Report, until time.Time) (undelivered bool) {
 	out := agentOutcome{said: words.Literal("")}
 	if a.post != nil {
 		var cancel context.CancelFunc
@@ -105,10 +107,12 @@ func (a *agent) report(ctx context.Context, r *checks.Report, until time.Time) (
 			"time": r.Started.UTC().Format(time.RFC3339), "verdict": string(r.Verdict), "headline": words.Literal(r.Headline), "report": out.said,
 		}))
 	}
+	lost := out.lost
 	for out.left && a.every > 0 && a.wait(ctx, retryEvery) {
 		out = a.post(ctx, nil)
+		lost = lost || out.lost
 	}
-	return out.left
+	return out.left || lost
 }
 
 // runAgent is check without a person who looks on.
@@ -137,11 +141,11 @@ func (o *checkOptions) runAgent(ctx context.Context, s streams, j *job) error {
 			a.show = nil
 		}
 	}
-	last, left, err := a.run(ctx)
+	last, undelivered, err := a.run(ctx)
 	if err != nil {
 		return err
 	}
-	return exitWith(o.agentStatus(last, left))
+	return exitWith(o.agentStatus(last, undelivered))
 }
 
 // showOneOfMany writes the report. A disk that is full for an hour does not end what
@@ -157,12 +161,12 @@ func (o *checkOptions) showOneOfMany(ctx context.Context, s streams, r *checks.R
 
 // agentStatus is the exit status of the last report. Where nothing failed but the
 // report did not reach its responder, the work is not done.
-func (o *checkOptions) agentStatus(last *checks.Report, left bool) int {
+func (o *checkOptions) agentStatus(last *checks.Report, undelivered bool) int {
 	if last == nil { // ended before the first run
 		last = &checks.Report{Interrupted: true, Results: []checks.Result{{Status: checks.Inconclusive}}}
 	}
 	status := o.status(last)
-	if status == statusOK && left {
+	if status == statusOK && undelivered {
 		return statusBroken // nagiosUnknown is the same
 	}
 	return status
@@ -171,15 +175,12 @@ func (o *checkOptions) agentStatus(last *checks.Report, left bool) int {
 // post sends a report, nil for only those that wait, with its labels and without what
 // --redact takes out.
 func (o *checkOptions) post(ctx context.Context, s streams, m *mail, r *checks.Report) agentOutcome {
-	out := agentOutcome{}
 	if r != nil {
 		shown, err := o.prepared(s, r)
 		if err != nil {
-			return agentOutcome{said: words.Say("say.agent-unwritten", words.Args{"why": cause(err)}), left: true}
+			return agentOutcome{said: words.Say("say.agent-unwritten", words.Args{"why": cause(err)}), lost: true}
 		}
 		r = shown
 	}
-	out.said = m.post(ctx, s, r)
-	out.left = m.queue.Len() > 0
-	return out
+	return m.post(ctx, s, r)
 }

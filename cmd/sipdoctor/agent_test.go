@@ -200,6 +200,44 @@ func TestAnInstallationKeepsItsName(t *testing.T) {
 	}
 }
 
+// A report that no responder will ever have is no work done, though nothing waits.
+func TestAReportThatIsNeverSentIsSaid(t *testing.T) {
+	for name, c := range map[string]struct {
+		code     reports.Code
+		headline string
+		want     agentOutcome
+	}{
+		"taken":           {"", "", agentOutcome{}},
+		"nobody reads it": {reports.NotAReport, "", agentOutcome{lost: true}},
+		"too large":       {"", strings.Repeat("x", reports.MaxExpanded), agentOutcome{lost: true}},
+		"a wrong key":     {reports.WrongKey, "", agentOutcome{left: true}},
+	} {
+		queue, err := reports.OpenQueue("", "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		office, err := reports.NewOffice(platform.Real(platform.RealOptions{}), "127.0.0.1", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := &mail{queue: queue, office: office, push: func(context.Context, []byte, int) (reports.Answer, error) { return reports.Answer{Code: c.code}, nil }}
+		var errs bytes.Buffer
+		a := &agent{s: streams{Err: &errs}}
+		a.check = func(context.Context) *checks.Report {
+			return &checks.Report{Schema: checks.Schema, Verdict: checks.Pass, Headline: c.headline}
+		}
+		var got agentOutcome
+		a.post = func(ctx context.Context, r *checks.Report) agentOutcome {
+			got = new(checkOptions).post(ctx, a.s, m, r)
+			return got
+		}
+		_, undelivered, err := a.run(t.Context())
+		if err != nil || got.left != c.want.left || got.lost != c.want.lost || undelivered != (c.want.left || c.want.lost) || strings.Count(errs.String(), "\n") != 1 {
+			t.Errorf("%s: %v, left %v, lost %v, undelivered %v, said %.300q", name, err, got.left, got.lost, undelivered, &errs)
+		}
+	}
+}
+
 // The power may go while reports are sent: what is being sent waits on the disk already.
 func TestAReportIsKeptBeforeItIsSent(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")

@@ -175,18 +175,14 @@ func (m *mail) takeName(ctx context.Context, dir string) error {
 	return nil
 }
 
-// post sends a report, if there is one, and those that wait; the text says what became
+// post sends a report, if there is one, and those that wait; the outcome says what became
 // of them. What waits is kept for the next start as well.
-func (m *mail) post(ctx context.Context, s streams, r *checks.Report) words.Text {
+func (m *mail) post(ctx context.Context, s streams, r *checks.Report) agentOutcome {
 	dropped := 0
 	if r != nil {
-		var b bytes.Buffer
-		if err := render.JSON(&b, r, render.JSONOptions{NoObserved: true, Line: true}); err != nil {
-			return words.Say("say.agent-unwritten", words.Args{"why": cause(err)})
-		}
-		body, err := reports.Pack(b.Bytes())
-		if err != nil {
-			return words.Say("say.agent-unwritten", words.Args{"why": words.Say("say.push-code", words.Args{"code": string(reports.TooLarge)})})
+		body, why := packed(r)
+		if why != nil {
+			return agentOutcome{said: words.Say("say.agent-unwritten", words.Args{"why": why}), left: m.queue.Len() > 0, lost: true}
 		}
 		dropped = m.queue.Add(body)
 		m.save(s) // sending may take minutes, and the power may go
@@ -194,7 +190,20 @@ func (m *mail) post(ctx context.Context, s streams, r *checks.Report) words.Text
 	out := m.queue.Drain(ctx, m.push)
 	m.save(s)
 	m.warn(s, out)
-	return m.said(out, dropped)
+	return agentOutcome{said: m.said(out, dropped), left: m.queue.Len() > 0, lost: dropped+out.Refused > 0}
+}
+
+// packed is a report as it is sent, or why it cannot be.
+func packed(r *checks.Report) (body []byte, why any) {
+	var b bytes.Buffer
+	if err := render.JSON(&b, r, render.JSONOptions{NoObserved: true, Line: true}); err != nil {
+		return nil, cause(err)
+	}
+	body, err := reports.Pack(b.Bytes())
+	if err != nil {
+		return nil, words.Say("say.push-code", words.Args{"code": string(reports.TooLarge)})
+	}
+	return body, nil
 }
 
 // warn says what an administrator should do something about: each of it once, another

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -50,12 +48,12 @@ func NewSite(dir, name string) (Key, error) {
 	if len(keys) >= MaxSites {
 		return Key{}, ErrTooManySites
 	}
-	keys[name] = NewKey()
-	var b bytes.Buffer
-	for _, site := range slices.Sorted(maps.Keys(keys)) {
-		b.WriteString(site + " " + keys[site].Hex() + "\n")
+	key := NewKey()
+	if n := len(raw); n > 0 && raw[n-1] != '\n' {
+		raw = append(raw, '\n')
 	}
-	return keys[name], platform.Keep(dir, keysFile, b.Bytes())
+	// Comments stay: a line may have been made one to shut its site out for a while.
+	return key, platform.Keep(dir, keysFile, append(raw, name+" "+key.Hex()+"\n"...))
 }
 
 // lock waits a moment for another program that holds it.

@@ -538,6 +538,19 @@ func TestKeysAndNames(t *testing.T) {
 		if info, err := os.Stat(keys); err != nil || info.Mode().Perm() != 0o600 {
 			t.Error(info.Mode(), err)
 		}
+		// What an administrator wrote stays, also where an editor left the last line open.
+		own := "# moved in May\n" + string(raw) + "#Branch " + NewKey().Hex()
+		if err := os.WriteFile(keys, []byte(own), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		next, err := NewSite(c.dir, "a-1")
+		if after, rerr := os.ReadFile(keys); err != nil || rerr != nil || string(after) != own+"\na-1 "+next.Hex()+"\n" {
+			t.Errorf("%v, %v: %q", err, rerr, after)
+		}
+		if err := os.WriteFile(keys, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
 		o.push(report("pass", "first"))
 		// A damaged line shuts nobody out; one that is taken out does.
 		for text, status := range map[string]int{string(raw) + "x\n": http.StatusOK, "# none\n": http.StatusForbidden} {
