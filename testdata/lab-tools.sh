@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the programs that the lab's tests use as peers and referees, where
 # that is possible without asking; says what stays out where it is not.
-want="ip:iproute2 sysctl:procps script:bsdutils unshare:util-linux nft:nftables iptables:iptables conntrack:conntrack tcpdump:tcpdump turnserver:coturn kamailio:kamailio unbound:unbound dnsmasq:dnsmasq-base sipp:sip-tester fail2ban-server:fail2ban miniupnpd:miniupnpd snmpd:snmpd lldpd:lldpd nmap:nmap ipset:ipset dbus-daemon:dbus-daemon tshark:tshark sngrep:sngrep debootstrap:debootstrap promtool:prometheus systemd-analyze:systemd /usr/lib/nagios/plugins/negate:monitoring-plugins-basic chromium:chromium mandoc:mandoc skopeo:skopeo rpm:rpm"
+want="ip:iproute2 sysctl:procps script:bsdutils unshare:util-linux nft:nftables iptables:iptables conntrack:conntrack tcpdump:tcpdump turnserver:coturn kamailio:kamailio unbound:unbound dnsmasq:dnsmasq-base sipp:sip-tester fail2ban-server:fail2ban miniupnpd:miniupnpd snmpd:snmpd lldpd:lldpd nmap:nmap ipset:ipset dbus-daemon:dbus-daemon tshark:tshark sngrep:sngrep debootstrap:debootstrap promtool:prometheus prometheus-node-exporter:prometheus-node-exporter systemd-analyze:systemd /usr/lib/nagios/plugins/negate:monitoring-plugins-basic chromium:chromium mandoc:mandoc skopeo:skopeo rpm:rpm"
 missing=""
 for w in $want; do
 	PATH="$PATH:/usr/sbin:/sbin" command -v "${w%%:*}" >/dev/null 2>&1 || missing="$missing ${w#*:}"

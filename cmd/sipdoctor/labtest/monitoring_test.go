@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // savedOffices are the reports of the lab's offices.
@@ -22,10 +26,15 @@ func savedOffices(t *testing.T) []string {
 	return list
 }
 
-// What Prometheus's own tool thinks of the figures of every office.
+// What Prometheus's own tool thinks of the figures of every office, and of reports that
+// were made to do harm.
 func TestPromtoolLikesTheFigures(t *testing.T) {
 	need(t, "promtool")
-	for _, f := range savedOffices(t) {
+	others, err := filepath.Glob("../../../testdata/reports/*.json")
+	if err != nil || len(others) == 0 {
+		t.Fatalf("no reports: %v", err)
+	}
+	for _, f := range append(others, savedOffices(t)...) {
 		figures, _ := exec.Command(os.Getenv(programVar), "report", f, "--format", "prometheus", "--label", "site=office 12").Output() // 1: a fault was found
 		tool := exec.Command("promtool", "check", "metrics")
 		tool.Stdin = bytes.NewReader(figures)
@@ -108,6 +117,72 @@ func TestTheDashboardAsksWhatPrometheusUnderstands(t *testing.T) {
 	if out, err := exec.Command("promtool", "check", "rules", file).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s\n%s", err, out, rules.String())
 	}
+}
+
+// node_exporter shows what two commands of one machine wrote beside each other. It
+// refuses a series that stands in both files, with all that is in one of them.
+func TestACollectorTakesTheFilesOfTwoCommands(t *testing.T) {
+	need(t, "prometheus-node-exporter")
+	dir := t.TempDir()
+	for file, report := range map[string]string{"check.prom": "clean.json", "pbx.prom": "alg-mikrotik.json"} {
+		raw, err := os.ReadFile(filepath.Join("..", "..", "..", "testdata", "reports", report))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r map[string]any
+		if err := json.Unmarshal(raw, &r); err != nil {
+			t.Fatal(err)
+		}
+		if file == "pbx.prom" {
+			r["command"], r["results"] = "pbx", []any{}
+		}
+		saved := filepath.Join(dir, report)
+		if raw, err = json.Marshal(r); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(saved, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_ = exec.Command(os.Getenv(programVar), "report", saved, "--format", "prometheus", "--label", "site=a", "--output", filepath.Join(dir, file)).Run() // 1: a fault was found
+	}
+	got := collected(t, dir)
+	for _, want := range []string{
+		`sipdoctor_verdict{command="check",site="a",status="pass"} 1`, `sipdoctor_verdict{command="pbx",site="a",status="fail"} 1`,
+		`sipdoctor_check_status{check="sip-alg",site="a",status="pass"} 1`, "node_textfile_scrape_error 0",
+	} {
+		if !strings.Contains(got, want+"\n") {
+			t.Errorf("no %s in\n%.3000s", want, got)
+		}
+	}
+}
+
+// collected is what node_exporter makes of the files in a directory.
+func collected(t *testing.T, dir string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := l.Addr().String()
+	_ = l.Close()
+	cmd := exec.Command("prometheus-node-exporter", "--collector.disable-defaults", "--collector.textfile", "--collector.textfile.directory="+dir, "--web.listen-address="+at)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	for range 100 {
+		if resp, err := http.Get("http://" + at + "/metrics"); err == nil {
+			b, err := io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			if err != nil || resp.StatusCode != http.StatusOK {
+				t.Fatal(resp.Status, err)
+			}
+			return string(b)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal("node_exporter does not answer")
+	return ""
 }
 
 // What the alerts, the dashboard and the page on monitoring name is what a report
