@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -120,5 +121,33 @@ func TestHelpFitsTheTerminal(t *testing.T) {
 		if b.String() != want {
 			t.Errorf("%d columns:\n%s", width, b.String())
 		}
+	}
+}
+
+// Each command of the page on monitoring has the flags that stand there, in the page and
+// in the unit beside it.
+func TestThePageOnMonitoringNamesFlagsThatThereAre(t *testing.T) {
+	call := regexp.MustCompile(`sipdoctor ((?:check|pbx|serve|report|fixes) [^|;"'()\n]*)`)
+	found := 0
+	for _, file := range []string{"monitoring.md", "monitoring/sipdoctor-check.service"} {
+		raw, err := os.ReadFile("../../docs/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.SplitSeq(strings.ReplaceAll(string(raw), "\\\n", " "), "\n") {
+			m := call.FindStringSubmatch(line)
+			if m == nil || strings.Contains(line, "`") {
+				continue
+			}
+			found++
+			args := strings.Fields(strings.NewReplacer("$SIPDOCTOR_SERVE", "", "2>/dev/null", "").Replace(m[1]))
+			var out, errs bytes.Buffer
+			if status := run(t.Context(), append(args, "--help"), nil, &out, &errs); status != statusOK {
+				t.Errorf("%s: %s: %s%s", file, m[1], &out, &errs)
+			}
+		}
+	}
+	if found < 12 {
+		t.Errorf("%d commands were found", found)
 	}
 }

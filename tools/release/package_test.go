@@ -173,6 +173,7 @@ func TestTheDebianPackageOnAServer(t *testing.T) {
 	if again, _ := s.running(); again != print {
 		t.Error("after a restart it has another fingerprint")
 	}
+	s.takesReports(print)
 	s.upgrades()
 	s.hasAWrongFlag()
 	s.isRemoved()
@@ -188,6 +189,35 @@ func (s *server) isChecked(print string) {
 		"--rtp-range", "10000-20000", "--responder", "192.0.2.1:443", "--responder-fingerprint", print)
 	if err != nil || !strings.Contains(out, "TLS 5061 clean") || !strings.Contains(out, "10000-20000 open both ways") {
 		s.t.Errorf("check: %v\n%s", err, out)
+	}
+}
+
+// takesReports sets a site up while the service runs, as docs/monitoring.md says: by its
+// user and its flags, so that the fingerprint is its own.
+func (s *server) takesReports(print string) {
+	s.t.Helper()
+	s.flags("--control :443 --rtp-range 10000-20000 --reports /var/lib/sipdoctor-responder/reports")
+	s.running()
+	page, err := os.ReadFile("../../docs/monitoring.md")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	snippet := regexp.MustCompile(`(?s)    sudo (systemd-run .*?--new-site office-12')`).FindSubmatch(page)
+	if snippet == nil {
+		s.t.Fatal("the page has no command for the service")
+	}
+	made := regexp.MustCompile(`SIPDOCTOR_SITE_KEY=([0-9a-f]{64})\n(.*)\n`).FindStringSubmatch(s.run("sh", "-c", string(snippet[1])))
+	if made == nil || !strings.Contains(made[2], "--report-fingerprint "+print) {
+		s.t.Fatalf("for the office: %q", made)
+	}
+	time.Sleep(time.Second) // until then it may go by the keys that it has
+	out, err := s.try("ip", "netns", "exec", "office", "env", "STATE_DIRECTORY=/run/office", "SIPDOCTOR_SITE_KEY="+made[1], "sipdoctor", "check", "uplink",
+		"--report-to", "192.0.2.1:443", "--report-fingerprint", print, "--site", "office-12")
+	if !strings.Contains(out, "Sent to 192.0.2.1:443.") {
+		s.t.Errorf("the office: %v\n%s\nthe responder:\n%s", err, out, s.run("sh", "-c", "journalctl --no-pager -o cat -u sipdoctor -n 12; ls -laRn /var/lib/private; cat /proc/$(systemctl show -P MainPID sipdoctor)/status | grep Uid"))
+	}
+	if mode := s.run("sh", "-c", "cd /var/lib/private && echo $(stat -c %a sipdoctor-responder sipdoctor-responder/reports/office-12)"); mode != "700 700\n" {
+		s.t.Errorf("others may look at the reports: %s", mode)
 	}
 }
 

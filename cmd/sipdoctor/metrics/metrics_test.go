@@ -279,7 +279,8 @@ func savedReports(t *testing.T) map[string]*checks.Report {
 	return out
 }
 
-// Write never makes a line that is not one sample, whatever a report holds.
+// Write never makes a line that is not one sample, nor two of one series, whatever a
+// report holds.
 func FuzzOf(f *testing.F) {
 	f.Add([]byte(`{"results":[{"check":"media","facts":{"up":{"loss_pct":1e300}}},{"check":"signalling","facts":[{"transport":"udp","status":"x"}]}],"labels":{"a":"\n"}}`))
 	f.Add([]byte(`{"started":"2026-11-22T10:00:00Z","results":[{"check":"rtp-ports","facts":{"open":["1-65535","x"]}}]}`))
@@ -289,7 +290,13 @@ func FuzzOf(f *testing.F) {
 		if json.Unmarshal(raw, &r) != nil {
 			return
 		}
+		seen := map[string]bool{}
 		for line := range strings.Lines(written(t, With(Of(&r), LabelsOf(&r)))) {
+			series := line[:strings.LastIndex(line, " ")]
+			if !strings.HasPrefix(line, "#") && seen[series] {
+				t.Errorf("%s stands twice", series)
+			}
+			seen[series] = true
 			if !sample.MatchString(strings.TrimSuffix(line, "\n")) {
 				t.Errorf("%q", line)
 			}
