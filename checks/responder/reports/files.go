@@ -81,7 +81,9 @@ func (s *Store) recall(name string) *site {
 		if err != nil || a.Later > 0 {
 			continue
 		}
-		st.received = a.Received
+		if st.received = a.Received; st.received.After(time.Now()) {
+			st.received = time.Now() // the clock was wrong then, or is now
+		}
 		st.seen = []sighting{{a.Agent, Other{a.From, a.Received}}}
 		s.show(name, st, s.figures(name, r))
 		return st

@@ -47,8 +47,11 @@ func (s *Store) merged(now time.Time) (list []*metric) {
 		if st.received.IsZero() {
 			continue
 		}
-		last.lines = append(last.lines, last.Name+label+strconv.FormatInt(st.received.Unix(), 10)+"\n")
-		if now.Sub(st.received) >= figuresLife {
+		// By how long ago it was: the clock may have been set since, and what was kept
+		// under a wrong one may lie in the future, where no silence would be noticed.
+		age := max(0, now.Sub(st.received))
+		last.lines = append(last.lines, last.Name+label+strconv.FormatInt(now.Add(-age).Unix(), 10)+"\n")
+		if age >= figuresLife {
 			continue
 		}
 		for _, f := range st.figures {

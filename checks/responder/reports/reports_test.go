@@ -499,6 +499,32 @@ func TestASiteThatComesBack(t *testing.T) {
 	})
 }
 
+// The responder's clock ran ahead, was set right, and the responder started again: a site
+// that falls silent now is noticed today.
+func TestAReportFromTheFuture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCentre(t)
+		o := c.site("a")
+		o.push(report("pass", "1"))
+		c.store.Close()
+		file := filepath.Join(c.dir, "a", "000000000.json")
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ahead := bytes.Replace(raw, []byte(`"received":"2000-`), []byte(`"received":"2009-`), 1)
+		if err := os.WriteFile(file, ahead, 0o600); err != nil || bytes.Equal(raw, ahead) {
+			t.Fatalf("%v\n%s", err, raw)
+		}
+		began := time.Now().Unix()
+		c.open()
+		time.Sleep(time.Hour)
+		if got := c.metrics(); !strings.Contains(got, `last_report_timestamp_seconds{site="a"} `+strconv.FormatInt(began, 10)+"\n") {
+			t.Errorf("began %d, now %d\n%s", began, time.Now().Unix(), got)
+		}
+	})
+}
+
 // A site that was set up and never reported is to be seen, without a restart and
 // before anybody sends anything; one that is shut out is gone as fast.
 func TestASiteThatNeverReported(t *testing.T) {

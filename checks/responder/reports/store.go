@@ -194,7 +194,7 @@ func (s *Store) note(name string, st *site, agent string, from netip.Addr, later
 		}
 	}
 	before := st.agents(now)
-	st.seen = append(st.seen, sighting{agent, Other{from, now.Round(0)}})
+	st.seen = append(st.seen, sighting{agent, Other{from, now}})
 	st.seen = st.seen[max(0, len(st.seen)-Kept):]
 	if other != nil && st.agents(now) > before {
 		s.sayLocked(Event{Kind: SecondAgent, Site: name, Agent: *other, Seen: from})
