@@ -174,6 +174,7 @@ func TestTheDebianPackageOnAServer(t *testing.T) {
 		t.Error("after a restart it has another fingerprint")
 	}
 	s.takesReports(print)
+	s.writesForTheCollector()
 	s.upgrades()
 	s.hasAWrongFlag()
 	s.isRemoved()
@@ -218,6 +219,27 @@ func (s *server) takesReports(print string) {
 	}
 	if mode := s.run("sh", "-c", "cd /var/lib/private && echo $(stat -c %a sipdoctor-responder sipdoctor-responder/reports/office-12)"); mode != "700 700\n" {
 		s.t.Errorf("others may look at the reports: %s", mode)
+	}
+}
+
+// writesForTheCollector starts the timer of docs/monitoring, whose unit has few rights:
+// the collector's file appears, though a fault was found.
+func (s *server) writesForTheCollector() {
+	s.t.Helper()
+	for _, name := range []string{"sipdoctor-check.service", "sipdoctor-check.timer"} {
+		unit, err := os.ReadFile("../../docs/monitoring/" + name)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		text := strings.Replace(string(unit), "check --responder vps.example.net", "check uplink --no-public", 1)
+		s.run("sh", "-c", `printf %s "$1" >/etc/systemd/system/$2`, "sh", text, name)
+	}
+	s.run("sh", "-c", "mkdir -p /var/lib/prometheus/node-exporter && systemctl daemon-reload && systemctl start sipdoctor-check.timer sipdoctor-check.service")
+	if out, _ := s.try("systemctl", "is-active", "sipdoctor-check.timer"); out != "active\n" {
+		s.t.Errorf("the timer is %s", out)
+	}
+	if out := s.run("cat", "/var/lib/prometheus/node-exporter/sipdoctor.prom"); !strings.Contains(out, `sipdoctor_verdict{site="office-12",command="check",status="fail"} 1`) {
+		s.t.Errorf("for the collector:\n%s", out)
 	}
 }
 
