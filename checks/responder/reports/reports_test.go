@@ -525,6 +525,49 @@ func TestAReportFromTheFuture(t *testing.T) {
 	})
 }
 
+// What a newer program wrote into a report stays in the file, though this one does not
+// know it; numbers beyond all bounds and broken text do no harm.
+func TestWhatThisVersionDoesNotKnowIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCentre(t)
+		o := c.site("a")
+		head := `{"schema":"` + checks.Schema + `","verdict":"pass","results":[],`
+		for text, want := range map[string]int{
+			head + `"future":{"a":[1,2.50,"ä"]}}`:                       http.StatusOK,
+			head + `"headline":"broken ` + "\xff\xfe" + `"}`:            http.StatusOK,
+			head + `"duration_ms":1e999}`:                               http.StatusBadRequest,
+			head + `"duration_ms":-9223372036854775808,"future":1e999}`: http.StatusOK,
+		} {
+			if status, a := o.push(text); status != want {
+				t.Errorf("%q: %d %v", text, status, a)
+			}
+			if kept, err := os.ReadFile(filepath.Join(c.dir, "a", lastOf(t, c.dir))); want == http.StatusOK && (err != nil || !strings.HasPrefix(string(kept), text+"\n")) {
+				t.Errorf("%v: kept %q of %q", err, kept, text)
+			}
+			time.Sleep(MinInterval)
+		}
+		before := c.metrics()
+		c.store.Close()
+		c.open()
+		if got := c.metrics(); got != before || len(c.events) > 0 {
+			t.Errorf("after a restart, said %v:\n%s\nwas:\n%s", c.events, got, before)
+		}
+	})
+}
+
+// lastOf is the newest report of the site a.
+func lastOf(t *testing.T, dir string) string {
+	t.Helper()
+	names, err := platform.ListKept(filepath.Join(dir, "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return names[len(names)-1]
+}
+
 // A site that was set up and never reported is to be seen, without a restart and
 // before anybody sends anything; one that is shut out is gone as fast.
 func TestASiteThatNeverReported(t *testing.T) {
