@@ -54,7 +54,7 @@ func portChanged(o Observed) (list []checks.Finding) {
 			Args:     words.Args{"line": m.Line, "lans": checks.FirstN(in, 5)},
 			Evidence: []checks.Evidence{quoteRule(m.Place)}, Fixes: tried("keep-source-ports", m.Fix),
 		}
-		if len(f.Fixes) == 0 && o.isVersion7() && ordinary.MatchString(m.Out) {
+		if len(f.Fixes) == 0 && o.isVersion7() && isOrdinary(m.Out) {
 			f.Fixes = fixes.ByID(mikrotik, "endpoint-independent-nat", map[string]string{"WAN": m.Out})
 		}
 		list = append(list, f)

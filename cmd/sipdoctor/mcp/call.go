@@ -30,7 +30,7 @@ func (c *conn) begin(m message) *rpcError {
 	if i < 0 {
 		return &rpcError{codeParams, "there is no tool " + quote(params.Name)}
 	}
-	if p := params.Meta.Progress; len(p) > 0 && !token.Match(p) {
+	if p := params.Meta.Progress; len(p) > 0 && !isToken(p) {
 		return &rpcError{codeParams, "the progressToken must be a whole number or a plain string"}
 	}
 	args, err := c.server.Tools[i].read(params.Arguments)

@@ -44,9 +44,13 @@ type message struct {
 // null is the ID of an answer to what has none that can be read.
 var null = json.RawMessage("null")
 
-// token is a request's ID, or the name of its progress: a number or a string, and
-// short, as it is repeated.
-var token = regexp.MustCompile(`^(-?[0-9]{1,19}|"[^"\\]{0,200}")$`)
+// isToken reports whether it can be a request's ID, or the name of its progress: a
+// number or a string, and short, as it is repeated.
+func isToken(raw json.RawMessage) bool { return len(raw) <= maxToken && token.Match(raw) }
+
+const maxToken = 202 // bytes, with the quotes
+
+var token = regexp.MustCompile(`^(-?[0-9]{1,19}|"[^"\\]*")$`)
 
 // parse reads a message. Its error comes with the ID to answer.
 func parse(line []byte) (m message, err *rpcError) {
@@ -61,7 +65,7 @@ func parse(line []byte) (m message, err *rpcError) {
 	if json.Unmarshal(line, &in) != nil {
 		return m, &rpcError{codeInvalid, "this is no message of JSON-RPC 2.0"}
 	}
-	if len(in.ID) > 0 && !token.Match(in.ID) {
+	if len(in.ID) > 0 && !isToken(in.ID) {
 		return m, &rpcError{codeInvalid, "the id must be a whole number or a plain string of at most 200 bytes"}
 	}
 	answer := in.Method == "" && (in.Result != nil || in.Error != nil)
