@@ -8,44 +8,42 @@ import (
 
 // call is one that runs.
 type call struct {
-	id, progress json.RawMessage // progress is nil where nobody wants to know
-	stop         context.CancelFunc
-	steps        int  // that were told
-	over         bool // nothing more may be said of it
+	id    json.RawMessage
+	about meta
+	stop  context.CancelFunc
+	steps int  // that were told
+	over  bool // nothing more may be said of it
 }
 
-// begin starts a call, unless it cannot be meant.
-func (c *conn) begin(m message) *rpcError {
+// begin starts a call, unless it cannot be meant. Arguments that are wrong are an answer
+// of the tool, so that whoever called it reads why.
+func (c *conn) begin(m message, about meta) *rpcError {
 	var params struct {
-		Name      string          `json:"name"`
-		Arguments json.RawMessage `json:"arguments"`
-		Meta      struct {
-			Progress json.RawMessage `json:"progressToken"`
-		} `json:"_meta"`
+		Name      string                     `json:"name"`
+		Arguments map[string]json.RawMessage `json:"arguments"`
 	}
-	if len(m.Params) == 0 || m.Params[0] != '{' || json.Unmarshal(m.Params, &params) != nil {
-		return &rpcError{codeParams, "params must name a tool and its arguments"}
+	if len(m.Params) == 0 || json.Unmarshal(m.Params, &params) != nil {
+		return refused(codeParams, "params must name a tool, and arguments be an object")
 	}
 	i := slices.IndexFunc(c.server.Tools, func(t Tool) bool { return t.Name == params.Name })
 	if i < 0 {
-		return &rpcError{codeParams, "there is no tool " + quote(params.Name)}
+		return refused(codeParams, "there is no tool "+quote(params.Name))
 	}
-	if p := params.Meta.Progress; len(p) > 0 && !isToken(p) {
-		return &rpcError{codeParams, "the progressToken must be a whole number or a plain string"}
-	}
-	args, err := c.server.Tools[i].read(params.Arguments)
-	if err != nil {
-		return err
+	tool := c.server.Tools[i]
+	args, wrong := tool.read(params.Arguments)
+	if wrong != nil {
+		c.answer(m.ID, c.server.complete(about, m.Method, resultOf(Result{Failed: true, Text: wrong.Error()})), nil)
+		return nil
 	}
 	ctx, stop := context.WithCancel(c.ctx)
-	k := &call{id: m.ID, progress: params.Meta.Progress, stop: stop}
+	k := &call{id: m.ID, about: about, stop: stop}
 	if err := c.enter(k); err != nil {
 		stop()
 		return err
 	}
 	c.running.Go(func() {
 		defer stop()
-		c.leave(k, c.server.Tools[i].Call(ctx, args, func(text string) { c.told(k, text) }))
+		c.leave(k, tool.Call(ctx, args, func(text string) { c.told(k, text) }))
 	})
 	return nil
 }
@@ -56,9 +54,9 @@ func (c *conn) enter(k *call) *rpcError {
 	defer c.mu.Unlock()
 	switch {
 	case c.calls[string(k.id)] != nil:
-		return &rpcError{codeInvalid, "a call with this id is running"}
+		return refused(codeInvalid, "a call with this id is running")
 	case len(c.calls) >= maxCalls:
-		return &rpcError{codeBusy, "8 calls are running; wait for one of them"}
+		return refused(codeBusy, "8 calls are running; wait for one of them")
 	}
 	c.calls[string(k.id)] = k
 	return nil
@@ -74,11 +72,15 @@ func (c *conn) leave(k *call, r Result) {
 	if unwanted || c.ctx.Err() != nil {
 		return
 	}
+	c.answer(k.id, c.server.complete(k.about, "tools/call", resultOf(r)), nil)
+}
+
+func resultOf(r Result) object {
 	result := object{"content": []object{{"type": "text", "text": r.Text}}, "isError": r.Failed}
 	if r.Structured != nil {
 		result["structuredContent"] = r.Structured
 	}
-	c.answer(k.id, result, nil)
+	return result
 }
 
 // cancel stops a call that the client does not need any more, which is then not
@@ -102,11 +104,11 @@ func (c *conn) cancel(params json.RawMessage) {
 func (c *conn) told(k *call, text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if k.progress == nil || k.over || c.ctx.Err() != nil {
+	if k.about.Progress == nil || k.over || c.ctx.Err() != nil {
 		return
 	}
 	k.steps++
-	b, err := json.Marshal(object{"progressToken": k.progress, "progress": k.steps, "message": text})
+	b, err := json.Marshal(object{"progressToken": k.about.Progress, "progress": k.steps, "message": text})
 	if err == nil {
 		c.write(message{Version: "2.0", Method: "notifications/progress", Params: b})
 	}

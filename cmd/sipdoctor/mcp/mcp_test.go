@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/goleak"
 )
@@ -82,6 +83,39 @@ func TestRevisionsOfTheProtocol(t *testing.T) {
 	}
 }
 
+// Since 2026-07-28 there is no handshake: each request says which revision it speaks, and
+// each result what it is.
+func TestRequestsWithoutAHandshake(t *testing.T) {
+	with := func(id int, method, params, version string) string {
+		return request(id, method, `{`+params+`"_meta":{"io.modelcontextprotocol/protocolVersion":`+version+`,"io.modelcontextprotocol/clientCapabilities":{}}}`)
+	}
+	const now = `"2026-07-28"`
+	for line, want := range map[string]string{
+		with(1, "server/discover", "", now):                                                            `"supportedVersions":["2026-07-28","2025-11-25","2025-06-18"],"ttlMs":3600000`,
+		with(1, "tools/list", "", now):                                                                 `"resultType":"complete","tools":[`,
+		with(1, "resources/list", "", now):                                                             `"cacheScope":"private"`,
+		with(1, "resources/read", `"uri":"x://schema",`, now):                                          `"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"doctor","version":"1.2.3"}}`,
+		with(1, "resources/read", `"uri":"x://no",`, now):                                              `"code":-32602`,
+		with(1, "tools/call", `"name":"echo","arguments":{"text":"x"},`, now):                          `"isError":false,"resultType":"complete"`,
+		with(1, "tools/call", `"name":"echo","arguments":{"text":5},`, now):                            `"isError":true,"resultType":"complete"`,
+		with(1, "tools/list", "", `"2025-11-25"`):                                                      `"result":{"tools":[`,
+		with(1, "tools/list", "", `"1900-01-01"`):                                                      `"error":{"code":-32022,"data":{"requested":"1900-01-01","supported":["2026-07-28","2025-11-25","2025-06-18"]}`,
+		with(1, "tools/call", `"name":"echo","arguments":{"text":"x"},`, `"1900-01-01"`):               `"code":-32022`,
+		with(1, "tools/list", "", `7`):                                                                 `"code":-32602`,
+		request(1, "server/discover", "{}"):                                                            `"code":-32602`,
+		request(1, "tools/list", `{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}`): `clientCapabilities`,
+		request(1, "tools/list", `{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":5}}`): `"code":-32602`,
+	} {
+		got := ask(t, line)
+		if len(got) != 1 || !strings.Contains(text(got[0]), want) {
+			t.Errorf("%s: %.400s, want %s", line, text(got), want)
+		}
+		if call := strings.Contains(line, "tools/call"); len(got) == 1 && call && strings.Contains(text(got[0]), "ttlMs") {
+			t.Errorf("what a tool said is to be kept: %s", text(got[0]))
+		}
+	}
+}
+
 // The lists say what there is: closed schemas, nothing that changes a machine.
 func TestListsOfToolsAndResources(t *testing.T) {
 	got := text(ask(t, request(1, "tools/list", "{}"), `{"jsonrpc":"2.0","id":"a","method":"resources/list"}`,
@@ -119,18 +153,18 @@ func TestWhatIsRefused(t *testing.T) {
 	call := func(arguments string) string {
 		return request(7, "tools/call", `{"name":"echo","arguments":`+arguments+`}`)
 	}
-	many := "[" + strings.Repeat(`"a",`, maxList) + `"a"]`
 	for line, want := range map[string]string{
-		"{":                                   `-32700`,
-		"hello":                               `-32700`,
-		"[]":                                  `-32600`,
-		`"x"`:                                 `-32600`,
-		`{"id":1,"method":"ping"}`:            `-32600`,
-		`{"jsonrpc":"2.0","id":1}`:            `-32600`,
-		`{"jsonrpc":"2.0","id":1,"method":5}`: `-32600`,
-		`{"jsonrpc":"2.0","id":null,"method":"ping"}`:                               `-32600`,
-		`{"jsonrpc":"2.0","id":1.5,"method":"ping"}`:                                `-32600`,
-		`{"jsonrpc":"2.0","id":{},"method":"ping"}`:                                 `-32600`,
+		"{":     `-32700`,
+		"hello": `-32700`,
+		"[]":    `-32600`,
+		"{\"jsonrpc\":\"2.0\",\"id\":\"\xff\",\"method\":\"ping\"}": `in UTF-8`,
+		`"x"`:                                         `-32600`,
+		`{"id":1,"method":"ping"}`:                    `-32600`,
+		`{"jsonrpc":"2.0","id":1}`:                    `-32600`,
+		`{"jsonrpc":"2.0","id":1,"method":5}`:         `-32600`,
+		`{"jsonrpc":"2.0","id":null,"method":"ping"}`: `-32600`,
+		`{"jsonrpc":"2.0","id":1.5,"method":"ping"}`:  `-32600`,
+		`{"jsonrpc":"2.0","id":{},"method":"ping"}`:   `-32600`,
 		`{"jsonrpc":"2.0","id":"` + strings.Repeat("x", 300) + `","method":"ping"}`: `-32600`,
 		request(7, "tools/burn", "{}"):                                              `-32601`,
 		request(7, "ping", "[]"):                                                    `-32602`,
@@ -139,7 +173,24 @@ func TestWhatIsRefused(t *testing.T) {
 		`{"jsonrpc":"2.0","id":7,"method":"tools/call"}`:                            `-32602`,
 		request(7, "tools/call", `{"name":"apply"}`):                                `there is no tool \"apply\"`,
 		request(7, "tools/call", `{"name":"work","_meta":{"progressToken":{}}}`):    `progressToken`,
-		call(`[]`):                                                  `must be an object`,
+		call(`[]`):                     `arguments be an object`,
+		strings.Repeat(" ", MaxLine+1): `longer than 8 MiB`,
+	} {
+		got := ask(t, line, request(8, "ping", "{}"))
+		if len(got) != 2 || !strings.Contains(text(got[0]["error"]), strings.ReplaceAll(want, `\"`, `\\\"`)) && !strings.Contains(text(got[0]["error"]), want) || text(got[1]["id"]) != "8" {
+			t.Errorf("%.80s: %.300s, want %s", line, text(got), want)
+		}
+	}
+}
+
+// Arguments that are wrong are told to whoever called the tool, to call it again: an
+// assistant is not shown an error of the protocol.
+func TestArgumentsThatAreWrong(t *testing.T) {
+	call := func(arguments string) string {
+		return request(7, "tools/call", `{"name":"echo","arguments":`+arguments+`}`)
+	}
+	many := "[" + strings.Repeat(`"a",`, maxList) + `"a"]`
+	for line, want := range map[string]string{
 		call(`{}`):                                                  `needs the argument text`,
 		call(`null`):                                                `needs the argument text`,
 		call(`{"text":"x","apply":true}`):                           `has no argument \"apply\"; there are text, times`,
@@ -157,15 +208,15 @@ func TestWhatIsRefused(t *testing.T) {
 		call(`{"text":"x","tags":` + many + `}`):                    `201 values; 200 are the most`,
 		call(`{"text":"a\u0000b"}`):                                 `zero byte`,
 		call(`{"text":"` + strings.Repeat("x", maxString+1) + `"}`): `4097 bytes; 4096 are the most`,
-		strings.Repeat(" ", MaxLine+1):                              `longer than 8 MiB`,
 	} {
 		got := ask(t, line, request(8, "ping", "{}"))
-		if len(got) != 2 || !strings.Contains(text(got[0]["error"]), strings.ReplaceAll(want, `\"`, `\\\"`)) && !strings.Contains(text(got[0]["error"]), want) || text(got[1]["id"]) != "8" {
+		result, _ := got[0]["result"].(map[string]any)
+		if len(got) != 2 || result["isError"] != true || !strings.Contains(text(result["content"]), want) || text(got[1]["id"]) != "8" {
 			t.Errorf("%.80s: %.300s, want %s", line, text(got), want)
 		}
 	}
 	// The longest that is taken.
-	if got := ask(t, call(`{"text":"`+strings.Repeat("x", maxString)+`"}`)); strings.Contains(text(got), "error\":{") {
+	if got := ask(t, call(`{"text":"`+strings.Repeat("x", maxString)+`"}`)); !strings.Contains(text(got), `"isError":false`) {
 		t.Errorf("%.100s", text(got))
 	}
 }
@@ -244,6 +295,7 @@ func FuzzServe(f *testing.F) {
 	f.Add([]byte(request(1, "tools/call", `{"name":"echo","arguments":{"text":"x"}}`)))
 	f.Add([]byte(request(1, "initialize", `{}`) + "\n[]\n{\n" + request(2, "tools/list", "null")))
 	f.Add([]byte(`{"jsonrpc":"2.0","id":"\u2028","method":"ping"}`))
+	f.Add([]byte(request(1, "server/discover", `{"_meta":{"progressToken":"\xff","io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}`)))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var out bytes.Buffer
 		s := server(nil)
@@ -257,7 +309,7 @@ func FuzzServe(f *testing.F) {
 				Version string          `json:"jsonrpc"`
 				ID      json.RawMessage `json:"id"`
 			}
-			if json.Unmarshal(l, &m) != nil || m.Version != "2.0" {
+			if json.Unmarshal(l, &m) != nil || m.Version != "2.0" || !utf8.Valid(l) {
 				t.Fatalf("%q", l)
 			}
 			if len(m.ID) > 0 {

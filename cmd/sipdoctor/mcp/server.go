@@ -1,6 +1,7 @@
 // Package mcp is the server's side of the Model Context Protocol over a pair of streams:
-// JSON-RPC 2.0, a message a line (modelcontextprotocol.io, revisions 2025-06-18 and
-// 2025-11-25). It knows tools that change nothing, and resources that are texts.
+// JSON-RPC 2.0, a message a line (modelcontextprotocol.io, revisions 2025-06-18,
+// 2025-11-25 and 2026-07-28). It knows tools that change nothing, and resources that are
+// texts.
 package mcp
 
 import (
@@ -13,10 +14,6 @@ import (
 	"sync"
 	"time"
 )
-
-// versions are the revisions of the protocol that are spoken, the newest first. They
-// differ in nothing that is used here.
-func versions() []string { return []string{"2025-11-25", "2025-06-18"} }
 
 // maxCalls is how many calls may run at once: an assistant that asks for more lost
 // count of them.
@@ -116,7 +113,7 @@ type conn struct {
 // take answers a message, or begins to.
 func (c *conn) take(l line) {
 	if l.err != nil {
-		c.answer(null, nil, &rpcError{codeInvalid, "the message is longer than 8 MiB"})
+		c.answer(null, nil, refused(codeInvalid, "the message is longer than 8 MiB"))
 		return
 	}
 	m, err := parse(l.text)
@@ -126,14 +123,28 @@ func (c *conn) take(l line) {
 	case m.Method == "notifications/cancelled":
 		c.cancel(m.Params)
 	case m.Method == "" || len(m.ID) == 0: // an answer to nothing, or news of no use here
+	default:
+		c.request(m)
+	}
+}
+
+func (c *conn) request(m message) {
+	about, err := metaOf(m)
+	var result object
+	switch {
+	case err != nil:
 	case m.Method == "tools/call":
-		if err := c.begin(m); err != nil {
-			c.answer(m.ID, nil, err)
+		if err = c.begin(m, about); err == nil {
+			return // it is answered when it ends
 		}
 	default:
-		result, err := c.server.tell(m)
-		c.answer(m.ID, result, err)
+		result, err = c.server.tell(m, about)
 	}
+	if err != nil {
+		c.answer(m.ID, nil, err)
+		return
+	}
+	c.answer(m.ID, c.server.complete(about, m.Method, result), nil)
 }
 
 // answer sends what came of a request.
@@ -161,25 +172,23 @@ func (c *conn) write(m message) {
 type object = map[string]any
 
 // tell answers what needs no time.
-func (s *Server) tell(m message) (any, *rpcError) {
+func (s *Server) tell(m message, about meta) (object, *rpcError) {
 	var params struct {
 		ProtocolVersion string `json:"protocolVersion"`
 		URI             string `json:"uri"`
 	}
-	if len(m.Params) > 0 && (m.Params[0] != '{' || json.Unmarshal(m.Params, &params) != nil) {
-		return nil, &rpcError{codeParams, "params must be an object of the types of " + quote(m.Method)}
+	if len(m.Params) > 0 && json.Unmarshal(m.Params, &params) != nil {
+		return nil, refused(codeParams, "params must be an object of the types of "+quote(m.Method))
 	}
 	switch m.Method {
 	case "initialize":
-		v := versions()[0]
-		if slices.Contains(versions(), params.ProtocolVersion) {
+		v := handshaken()[0]
+		if slices.Contains(handshaken(), params.ProtocolVersion) {
 			v = params.ProtocolVersion
 		}
-		return object{
-			"protocolVersion": v, "instructions": s.Instructions,
-			"capabilities": object{"tools": object{}, "resources": object{}},
-			"serverInfo":   object{"name": s.Name, "version": s.Version},
-		}, nil
+		return object{"protocolVersion": v, "instructions": s.Instructions, "capabilities": capabilities(), "serverInfo": s.info()}, nil
+	case "server/discover":
+		return object{"supportedVersions": append([]string{stateless}, handshaken()...), "instructions": s.Instructions, "capabilities": capabilities()}, nil
 	case "ping":
 		return object{}, nil
 	case "tools/list":
@@ -198,10 +207,16 @@ func (s *Server) tell(m message) (any, *rpcError) {
 				return object{"contents": []object{{"uri": r.URI, "mimeType": r.Type, "text": r.Text}}}, nil
 			}
 		}
-		return nil, &rpcError{codeNoResource, "there is no resource " + quote(params.URI)}
+		code := codeNoResource
+		if about.Version != nil {
+			code = codeParams
+		}
+		return nil, refused(code, "there is no resource "+quote(params.URI))
 	}
-	return nil, &rpcError{codeNoMethod, "there is no method " + quote(m.Method)}
+	return nil, refused(codeNoMethod, "there is no method "+quote(m.Method))
 }
+
+func capabilities() object { return object{"tools": object{}, "resources": object{}} }
 
 func (s *Server) listTools() []object {
 	list := []object{}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,32 +68,28 @@ func (t *Tool) schema() any {
 }
 
 // read takes the arguments of a call. What the schema does not describe is refused.
-func (t *Tool) read(raw json.RawMessage) (Args, *rpcError) {
-	given := map[string]json.RawMessage{}
-	if len(raw) > 0 && json.Unmarshal(raw, &given) != nil {
-		return nil, &rpcError{codeParams, "arguments must be an object"}
-	}
+func (t *Tool) read(given map[string]json.RawMessage) (Args, error) {
 	args := Args{}
+	var known []string
 	for _, p := range t.Params {
+		known = append(known, p.Name)
 		v, ok := given[p.Name]
-		if delete(given, p.Name); !ok {
+		if !ok {
 			if p.Required {
-				return nil, &rpcError{codeParams, t.Name + " needs the argument " + p.Name}
+				return nil, fmt.Errorf("%s needs the argument %s", t.Name, p.Name)
 			}
 			continue
 		}
 		values, err := p.read(v)
 		if err != nil {
-			return nil, &rpcError{codeParams, p.Name + " " + err.Error()}
+			return nil, fmt.Errorf("%s %w", p.Name, err)
 		}
 		args[p.Name] = values
 	}
-	for name := range given {
-		var known []string
-		for _, p := range t.Params {
-			known = append(known, p.Name)
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("%s has no argument %s; there are %s", t.Name, quote(name), strings.Join(known, ", "))
 		}
-		return nil, &rpcError{codeParams, fmt.Sprintf("%s has no argument %s; there are %s", t.Name, quote(name), strings.Join(known, ", "))}
 	}
 	return args, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"unicode/utf8"
 )
 
 // MaxLine bounds a message, bytes: a text that is handed in to be diagnosed is the
@@ -20,16 +21,20 @@ const (
 	codeNoMethod   = -32601
 	codeParams     = -32602
 	codeBusy       = -32000 // the first that is left to servers
-	codeNoResource = -32002 // MCP, resources, error handling
+	codeNoResource = -32002 // MCP until 2025-11-25, resources, error handling
+	codeVersion    = -32022 // MCP from 2026-07-28
 )
 
 // rpcError is the error of an answer. Its texts are for programs, in English.
 type rpcError struct {
 	Code    int    `json:"code"`
 	Message string `json:"message"`
+	Data    any    `json:"data,omitempty"`
 }
 
 func (e *rpcError) Error() string { return e.Message }
+
+func refused(code int, message string) *rpcError { return &rpcError{Code: code, Message: message} }
 
 // message is a request, a notification, which has no ID, or an answer.
 type message struct {
@@ -55,25 +60,25 @@ var token = regexp.MustCompile(`^(-?[0-9]{1,19}|"[^"\\]*")$`)
 // parse reads a message. Its error comes with the ID to answer.
 func parse(line []byte) (m message, err *rpcError) {
 	m.ID = null
-	if !json.Valid(line) {
-		return m, &rpcError{codeParse, "this is not JSON"}
+	if !json.Valid(line) || !utf8.Valid(line) { // an ID is repeated as it came
+		return m, refused(codeParse, "this is not JSON in UTF-8")
 	}
 	if line = bytes.TrimSpace(line); line[0] != '{' {
-		return m, &rpcError{codeInvalid, "one message a line is expected, an object"}
+		return m, refused(codeInvalid, "one message a line is expected, an object")
 	}
 	var in message
 	if json.Unmarshal(line, &in) != nil {
-		return m, &rpcError{codeInvalid, "this is no message of JSON-RPC 2.0"}
+		return m, refused(codeInvalid, "this is no message of JSON-RPC 2.0")
 	}
 	if len(in.ID) > 0 && !isToken(in.ID) {
-		return m, &rpcError{codeInvalid, "the id must be a whole number or a plain string of at most 200 bytes"}
+		return m, refused(codeInvalid, "the id must be a whole number or a plain string of at most 200 bytes")
 	}
 	answer := in.Method == "" && (in.Result != nil || in.Error != nil)
 	if in.Version != "2.0" || in.Method == "" && !answer {
 		if len(in.ID) > 0 {
 			m.ID = in.ID
 		}
-		return m, &rpcError{codeInvalid, `a message has "jsonrpc": "2.0" and a method`}
+		return m, refused(codeInvalid, `a message has "jsonrpc": "2.0" and a method`)
 	}
 	if string(in.Params) == "null" {
 		in.Params = nil
