@@ -78,6 +78,9 @@ func tarred(entries []entry, at time.Time) ([]byte, error) {
 		if e.mode.IsDir() {
 			h.Typeflag = tar.TypeDir
 		}
+		if e.mode&os.ModeSticky != 0 {
+			h.Mode |= 0o1000
+		}
 		if err := w.WriteHeader(h); err != nil {
 			return nil, err
 		}

@@ -36,7 +36,7 @@ func (r *release) image(t target) error {
 		{name: "sipdoctor", mode: 0o755, content: program},
 		{name: "licenses/", mode: os.ModeDir | 0o755},
 		{name: "licenses/THIRD-PARTY-NOTICES.txt", mode: 0o644, content: notices},
-		{name: "tmp/", mode: os.ModeDir | 0o777},
+		{name: "tmp/", mode: os.ModeDir | os.ModeSticky | 0o777},
 		{name: "var/", mode: os.ModeDir | 0o755},
 		{name: "var/lib/", mode: os.ModeDir | 0o755},
 		{name: stateDir[1:] + "/", mode: os.ModeDir | 0o700, owner: nobody},

@@ -331,6 +331,15 @@ func TestWhatTheDebianPackageHolds(t *testing.T) {
 			t.Errorf("%s: %v, %v", f, info, err)
 		}
 	}
+	for name, want := range map[string]string{"copyright": "/usr/share/common-licenses/Apache-2.0", "CHANGELOG.md": "[FEATURE]"} {
+		if out := output(t, "cat", filepath.Join(dir, "usr/share/doc/sipdoctor", name)); !strings.Contains(out, want) {
+			t.Errorf("%s lacks %s", name, want)
+		}
+	}
+	head := "sipdoctor (" + strings.TrimSpace(output(t, "dpkg-deb", "-f", deb, "Version")) + ") unstable; "
+	if out := output(t, "zcat", dir+"/usr/share/doc/sipdoctor/changelog.gz"); !strings.HasPrefix(out, head) {
+		t.Errorf("the changelog is not of %q:\n%s", head, out)
+	}
 	for lang, want := range map[string]string{"": "DESCRIPTION", "ru/": "ОПИСАНИЕ"} {
 		out := output(t, "mandoc", "-T", "utf8", dir+"/usr/share/man/"+lang+"man1/sipdoctor-serve.1.gz")
 		if !strings.Contains(overstruck.ReplaceAllString(out, ""), want) {

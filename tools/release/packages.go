@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -15,7 +18,7 @@ func (r *release) describe() error {
 	here := filepath.Join(r.stage, "here", "sipdoctor")
 	link := "-X main.version=" + r.number
 	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", link, "-o", here, "./cmd/sipdoctor")
-	build.Dir, build.Env = r.root, append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off")
+	build.Dir, build.Env = r.root, ours()
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("building for this machine: %w\n%s", err, out)
 	}
@@ -25,7 +28,8 @@ func (r *release) describe() error {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
-		if out, err := exec.Command(here, "--lang", lang, "man", "--date", date, dir).CombinedOutput(); err != nil {
+		man := exec.Command(here, "--config", "none", "--lang", lang, "man", "--date", date, dir)
+		if out, err := man.CombinedOutput(); err != nil {
 			return fmt.Errorf("writing manual pages: %w\n%s", err, out)
 		}
 		if err := r.compressPages(dir); err != nil {
@@ -33,7 +37,7 @@ func (r *release) describe() error {
 		}
 	}
 	for shell, file := range map[string]string{"bash": "sipdoctor", "zsh": "_sipdoctor", "fish": "sipdoctor.fish"} {
-		out, err := exec.Command(here, "--lang", "en", "completion", shell).Output()
+		out, err := exec.Command(here, "--config", "none", "--lang", "en", "completion", shell).Output()
 		if err != nil {
 			return fmt.Errorf("writing completions for %s: %w", shell, err)
 		}
@@ -45,8 +49,29 @@ func (r *release) describe() error {
 			return err
 		}
 	}
-	return nil
+	return r.changelog()
 }
+
+// changelog is Debian's, of this version alone: what is new in it is told for all
+// systems in CHANGELOG.md.
+func (r *release) changelog() error {
+	recipe, err := os.ReadFile(filepath.Join(r.root, "tools", "package", "nfpm.yaml"))
+	if err != nil {
+		return err
+	}
+	maintainer := maintainerLine.FindSubmatch(recipe)
+	if maintainer == nil {
+		return errors.New("tools/package/nfpm.yaml names no maintainer")
+	}
+	packed, err := gzipped(fmt.Appendf(nil, "sipdoctor (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- %s  %s\n",
+		strings.Replace(r.number, "-", "~", 1), maintainer[1], r.at.Format(time.RFC1123Z)))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(r.stage, "changelog.gz"), packed, 0o644)
+}
+
+var maintainerLine = regexp.MustCompile(`(?m)^maintainer: (.+)$`)
 
 // compressPages replaces the pages of a folder by compressed ones, as packages
 // have them.
@@ -100,5 +125,5 @@ func (r *release) packages(t target) error {
 
 // dated is the environment of tools that bear the time of the commit.
 func (r *release) dated() []string {
-	return append(os.Environ(), "SOURCE_DATE_EPOCH="+strconv.FormatInt(r.at.Unix(), 10))
+	return append(ours(), "SOURCE_DATE_EPOCH="+strconv.FormatInt(r.at.Unix(), 10))
 }

@@ -20,6 +20,7 @@ func (r *release) parts(t target) error {
 	}
 	listed := filepath.Join(r.stage, t.name(), "parts.json")
 	cmd := exec.Command("go", "tool", "cyclonedx-gomod", "bin", "-json", "-std", "-noserial", "-version", r.number, "-output", listed, r.program(of))
+	cmd.Env = ours()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("listing parts: %w\n%s", err, out)
 	}

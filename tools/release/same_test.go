@@ -2,40 +2,47 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 )
 
-// Whoever builds the same commit gets the same bytes: in another folder, with
-// nothing built before, another mask for files and another time zone.
+// Whoever builds the same files gets the same bytes: in another folder, with nothing
+// built before, another mask for files, another time zone, language and taste in the
+// settings of Go.
 func TestTwoBuildsGiveTheSameBytes(t *testing.T) {
 	first := filepath.Dir(publishedFile(t, sumsName))
 	list, err := chosen("linux_" + runtime.GOARCH)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := filepath.Join(t.TempDir(), "a longer folder, with a comma")
-	if v, err := versionOf("../.."); err == nil && v.commit == noCommit {
-		t.Skip("a copy without its history has no commit to build twice")
+	here, err := versionOf("../..")
+	if err != nil {
+		t.Fatal(err)
 	}
-	output(t, "git", "clone", "--quiet", "../..", other)
-	output(t, "git", "-C", other, "checkout", "--quiet", "--detach", output(t, "git", "rev-parse", "HEAD")[:40])
+	other := elsewhere(t, here)
+	t.Setenv("GOFLAGS", "-mod=vendor -tags=none")
+	t.Setenv("SIPDOCTOR_CONFIG", "/none")
+	t.Setenv("LC_ALL", "ru_RU.UTF-8")
 	t.Setenv("TZ", "Pacific/Kiritimati")
 	second := filepath.Join(t.TempDir(), "dist")
 	if err := os.Mkdir(second, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	r := release{root: other, out: second, stage: t.TempDir()}
-	if r.version, err = versionOf(other); err != nil {
-		t.Fatal(err)
-	}
-	if there, err := versionOf("../.."); err != nil || there != r.version {
-		t.Skip("files differ from the commit: the two are not of the same")
+	if r.version = here; isCommit(here) {
+		if r.version, err = versionOf(other); err != nil || r.version != here {
+			t.Fatalf("a clone of %+v is %+v: %v", here, r.version, err)
+		}
 	}
 	t.Run("compiling anew", func(t *testing.T) { // the tools need not be
-		t.Setenv("GOCACHE", t.TempDir())
+		for name, value := range map[string]string{"GOCACHE": t.TempDir(), "GOAMD64": "v3", "GOARM": "7", "GOEXPERIMENT": "jsonv2"} {
+			t.Setenv(name, value)
+		}
 		for _, target := range list {
 			if err := r.compile(target, r.program(target)); err != nil {
 				t.Fatal(err)
@@ -61,6 +68,46 @@ func TestTwoBuildsGiveTheSameBytes(t *testing.T) {
 	if len(files) < 7 {
 		t.Errorf("only %d files were compared", len(files))
 	}
+}
+
+// isCommit reports whether the files are those of a commit, so that a clone has them.
+func isCommit(v version) bool {
+	return v.commit != noCommit && !strings.HasSuffix(v.commit, "-modified")
+}
+
+// elsewhere is another folder with the same files: a clone of the commit, or where there
+// is none, or files differ from it, a copy of them.
+func elsewhere(t *testing.T, v version) string {
+	t.Helper()
+	other := filepath.Join(t.TempDir(), "a longer folder, with a comma")
+	if isCommit(v) {
+		output(t, "git", "clone", "--quiet", "../..", other)
+		output(t, "git", "-C", other, "checkout", "--quiet", "--detach", v.commit)
+		return other
+	}
+	files, err := exec.Command("git", "-C", "../..", "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
+	if err != nil { // no git
+		if err := os.CopyFS(other, os.DirFS("../..")); err != nil {
+			t.Fatal(err)
+		}
+		return other
+	}
+	for name := range strings.SplitSeq(strings.TrimSuffix(string(files), "\x00"), "\x00") {
+		raw, err := os.ReadFile(filepath.Join("../..", name))
+		if errors.Is(err, os.ErrNotExist) {
+			continue // removed, and not yet from the index
+		}
+		if err == nil {
+			err = os.MkdirAll(filepath.Dir(filepath.Join(other, name)), 0o755)
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(other, name), raw, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return other
 }
 
 func TestOnlyATagNamesAVersion(t *testing.T) {

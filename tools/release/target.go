@@ -92,6 +92,11 @@ func (t target) settings() []string {
 		"CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOEXPERIMENT=", "GOFIPS140=off", "GOWORK=off")
 }
 
+// ours is the environment of the go command for what runs on this very machine.
+func ours() []string {
+	return append(os.Environ(), "GOOS=", "GOARCH=", "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off")
+}
+
 // compile builds the program for t into a file. The commit is given to the linker
 // and not left to the go command, which records it only where git is at hand.
 func (r *release) compile(t target, program string) error {

@@ -46,7 +46,7 @@ func versionOf(root string) (version, error) {
 	if err != nil {
 		return version{}, err
 	}
-	changed, err := git("status", "--porcelain", "--untracked-files=no")
+	changed, err := git("status", "--porcelain") // a file more would be built as well
 	if err != nil {
 		return version{}, err
 	}
