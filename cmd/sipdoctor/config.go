@@ -92,6 +92,8 @@ func (c *settings) section(command string, n *yaml.Node) error {
 		key, value := n.Content[i], n.Content[i+1]
 		var err error
 		switch {
+		case key.Kind != yaml.ScalarNode || key.Value == "":
+			err = c.refuse(key.Line, words.Say("say.config-no-flags", nil))
 		case slices.ContainsFunc(c.list, func(s setting) bool { return s.command == command && s.flag == key.Value }):
 			err = c.refuse(key.Line, words.Say("say.config-twice", words.Args{"key": words.Raw(key.Value)}))
 		case command == "" && value.Kind == yaml.MappingNode:

@@ -33,6 +33,8 @@ func TestMistakesOfTheConfigurationFile(t *testing.T) {
 		"check: {lang: ru}\n":                         `FILE:1: check has no flag of its own called "lang"`,
 		"check: true\n":                               `FILE:1: flags are expected here`,
 		"- check\n":                                   `FILE:1: flags are expected here`,
+		"? [responder]\n: x\n":                        `FILE:1: flags are expected here`,
+		"lang: en\n\"\": x\n":                         `FILE:2: flags are expected here`,
 		"just words\n":                                `FILE:1: flags are expected here`,
 		"check: {fast: maybe}\n":                      `FILE:1: fast takes true or false`,
 		"check: {fast: \"true\"}\n":                   `FILE:1: fast takes true or false`,
