@@ -5,8 +5,10 @@
 set -e
 case "$1" in
 remove | 0)
-	if command -v systemctl >/dev/null; then
+	if [ -d /run/systemd/system ]; then
 		systemctl disable --now sipdoctor.service || true
+	elif command -v systemctl >/dev/null; then
+		systemctl disable sipdoctor.service || true
 	fi
 	;;
 esac
