@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"syscall"
 )
 
@@ -33,6 +35,29 @@ func Classify(err error) ErrorClass {
 		return ClassTimeout
 	}
 	return ClassOther
+}
+
+// OwnLimit reports whether this machine could not even ask, as it has no descriptors or
+// memory left or cannot open such a socket: that tells nothing of the network.
+func OwnLimit(err error) bool {
+	errno, ok := errors.AsType[syscall.Errno](err)
+	return ok && ownLimit(runtime.GOOS, errno)
+}
+
+func ownLimit(goos string, e syscall.Errno) bool {
+	if goos == "windows" {
+		e = fromWinsock(e)
+	}
+	return slices.Contains([]syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EOPNOTSUPP}, e)
+}
+
+// NoRoute says that there is none to a name or address, because of an error of
+// Network.SourceFor; one of this machine's own limits stays what it is.
+func NoRoute(to string, err error) error {
+	if OwnLimit(err) {
+		return err
+	}
+	return fmt.Errorf("no route to %s: %w", to, err)
 }
 
 // class is the fact an ICMP message states. Messages about size or parameters
@@ -152,13 +177,16 @@ func classDenied(goos string, e syscall.Errno, d doing) ErrorClass {
 func fromWinsock(e syscall.Errno) syscall.Errno {
 	return cmp.Or(map[syscall.Errno]syscall.Errno{
 		10013: syscall.EACCES,
+		10024: syscall.EMFILE,
 		10040: syscall.EMSGSIZE,
+		10045: syscall.EOPNOTSUPP, // of Wine, where Go sets up a UDP socket (SIO_UDP_NETRESET)
 		10048: syscall.EADDRINUSE,
 		10049: syscall.EADDRNOTAVAIL,
 		10050: syscall.ENETDOWN,
 		10051: syscall.ENETUNREACH,
 		10052: syscall.ENETUNREACH, // WSAENETRESET, on UDP: the TTL ran out on the way
 		10053: syscall.ECONNABORTED,
+		10055: syscall.ENOBUFS,
 		10054: syscall.ECONNRESET, // on UDP: "port unreachable" about an earlier datagram
 		10060: syscall.ETIMEDOUT,
 		10061: syscall.ECONNREFUSED,

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -65,6 +66,36 @@ func TestEverySystemsWordsForTheSameFact(t *testing.T) {
 				t.Errorf("%q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+// Sockets that this machine cannot open tell nothing of the network.
+func TestOwnLimits(t *testing.T) {
+	for _, tc := range []struct {
+		name, goos string
+		errno      syscall.Errno
+		want       bool
+	}{
+		{"Linux: no file descriptor is left", "linux", syscall.EMFILE, true},
+		{"Linux: the network is not there", "linux", syscall.ENETUNREACH, false},
+		{"Linux: no address of that family", "linux", syscall.EADDRNOTAVAIL, false},
+		{"Windows: no socket is left", "windows", 10024, true},
+		{"Windows: no buffer is left", "windows", 10055, true},
+		{"Wine: UDP is not set up as Go does", "windows", 10045, true},
+		{"Windows: no route", "windows", 10051, false},
+	} {
+		if got := ownLimit(tc.goos, tc.errno); got != tc.want {
+			t.Errorf("%s: %v", tc.name, got)
+		}
+	}
+	asked := func(e syscall.Errno) string {
+		return NoRoute("pbx.example.net", fmt.Errorf("finding the source address: %w", os.NewSyscallError("socket", e))).Error()
+	}
+	if got := asked(syscall.EMFILE); strings.Contains(got, "no route") {
+		t.Error(got)
+	}
+	if got := asked(syscall.ENETUNREACH); !strings.HasPrefix(got, "no route to pbx.example.net: ") {
+		t.Error(got)
 	}
 }
 

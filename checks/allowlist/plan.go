@@ -194,6 +194,6 @@ func (h *Host) lookup(ctx context.Context, env *checks.Env) {
 		}
 	}
 	if len(h.Addrs) == 0 {
-		h.Error = platform.Words(fmt.Errorf("no route to %s: %w", h.Name, last))
+		h.Error = platform.Words(platform.NoRoute(h.Name, last))
 	}
 }

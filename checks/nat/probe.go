@@ -33,11 +33,20 @@ const filterServers = 2
 
 // probeFamily returns nil when there is no route to any of the targets.
 func probeFamily(ctx context.Context, env *checks.Env, targets []target, v6 bool) *Family {
+	var limit error // of this machine, which is no answer of the network
 	targets = slices.DeleteFunc(slices.Clone(targets), func(t target) bool {
 		_, err := env.Net.SourceFor(t.addr.Addr())
+		if platform.OwnLimit(err) {
+			limit = err
+		}
 		return err != nil
 	})
-	if b := env.Inputs.Bind; len(targets) == 0 || b.IsValid() && b.Is4() == v6 {
+	switch b := env.Inputs.Bind; {
+	case b.IsValid() && b.Is4() == v6:
+		return nil
+	case len(targets) == 0 && limit != nil:
+		return &Family{V6: v6, Samples: []Sample{}, Error: platform.Words(limit)}
+	case len(targets) == 0:
 		return nil
 	}
 	p := &prober{

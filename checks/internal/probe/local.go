@@ -36,7 +36,7 @@ func Source(n platform.Network, wanted, remote netip.Addr) (netip.Addr, error) {
 	}
 	a, err := n.SourceFor(remote)
 	if err != nil {
-		return a, fmt.Errorf("no route to %s: %w", remote, err)
+		return a, platform.NoRoute(remote.String(), err)
 	}
 	return a, nil
 }

@@ -162,7 +162,7 @@ func usable(ctx context.Context, n platform.Network, host string, bind netip.Add
 			continue
 		}
 		if _, err := n.SourceFor(a); err != nil {
-			why = fmt.Errorf("no route to %s: %w", a, err)
+			why = platform.NoRoute(a.String(), err)
 			continue
 		}
 		out = append(out, a)
