@@ -14,8 +14,8 @@ import (
 	"github.com/sipdoctor/sipdoctor/platform/words"
 )
 
-// columnsOf is how many columns of a terminal a line takes.
-func columnsOf(s string) (n int) {
+// terminalColumns is how many columns of a terminal a line takes.
+func terminalColumns(s string) (n int) {
 	for _, r := range s {
 		switch kind := width.LookupRune(r).Kind(); {
 		case unicode.Is(unicode.Mn, r):
@@ -49,7 +49,7 @@ func TestAPluginsOutput(t *testing.T) {
 			}
 			first, rest, _ := strings.Cut(b.String(), "\n")
 			text, figures, _ := strings.Cut(first, " | ")
-			if n := columnsOf(text); n >= 80 || !strings.HasPrefix(text, "SIPDOCTOR CRITICAL - ") {
+			if n := terminalColumns(text); n >= 80 || !strings.HasPrefix(text, "SIPDOCTOR CRITICAL - ") {
 				t.Errorf("%s: %d columns: %s", name, n, text)
 			}
 			if strings.Contains(text+rest, "|") || strings.ContainsFunc(first, unicode.IsControl) {
