@@ -129,7 +129,7 @@ func TestHelpFitsTheTerminal(t *testing.T) {
 func TestThePageOnMonitoringNamesFlagsThatThereAre(t *testing.T) {
 	call := regexp.MustCompile(`sipdoctor ((?:check|pbx|serve|report|fixes) [^|;"'()\n]*)`)
 	found := 0
-	for _, file := range []string{"monitoring.md", "monitoring/sipdoctor-check.service"} {
+	for _, file := range []string{"monitoring.md", "monitoring/sipdoctor-check.service", "monitoring/sipdoctor-agent.service"} {
 		raw, err := os.ReadFile("../../docs/" + file)
 		if err != nil {
 			t.Fatal(err)

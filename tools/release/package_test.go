@@ -173,7 +173,8 @@ func TestTheDebianPackageOnAServer(t *testing.T) {
 	if again, _ := s.running(); again != print {
 		t.Error("after a restart it has another fingerprint")
 	}
-	s.takesReports(print)
+	key := s.takesReports(print)
+	s.runsAnAgent(key, print)
 	s.writesForTheCollector()
 	s.upgrades()
 	s.hasAWrongFlag()
@@ -195,7 +196,7 @@ func (s *server) isChecked(print string) {
 
 // takesReports sets a site up while the service runs, as docs/monitoring.md says: by its
 // user and its flags, so that the fingerprint is its own.
-func (s *server) takesReports(print string) {
+func (s *server) takesReports(print string) (key string) {
 	s.t.Helper()
 	s.flags("--control :443 --rtp-range 10000-20000 --reports /var/lib/sipdoctor-responder/reports")
 	s.running()
@@ -220,21 +221,45 @@ func (s *server) takesReports(print string) {
 	if mode := s.run("sh", "-c", "cd /var/lib/private && echo $(stat -c %a sipdoctor-responder sipdoctor-responder/reports/office-12)"); mode != "700 700\n" {
 		s.t.Errorf("others may look at the reports: %s", mode)
 	}
+	return made[1]
+}
+
+// runsAnAgent starts the unit of docs/monitoring for an office that reports.
+func (s *server) runsAnAgent(key, print string) {
+	s.t.Helper()
+	s.install("sipdoctor-agent.service", "--every 15m --jitter 2m --responder vps.example.net --report-to vps.example.net",
+		"uplink --every 1m --report-to 192.0.2.1:443 --report-fingerprint "+print)
+	s.run("sh", "-c", `umask 077; echo "SIPDOCTOR_SITE_KEY=$1" >/etc/default/sipdoctor-agent; systemctl start sipdoctor-agent`, "sh", key)
+	said := ""
+	for range 300 { // it may have to wait for its turn, ten seconds
+		if said = s.run("journalctl", "--no-pager", "-o", "cat", "-u", "sipdoctor-agent"); strings.Contains(said, "Sent to 192.0.2.1:443.") {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.run("systemctl", "stop", "sipdoctor-agent")
+	if out, _ := s.try("systemctl", "is-failed", "sipdoctor-agent"); out != "inactive\n" || !strings.Contains(said, "Sent to 192.0.2.1:443.") || strings.Contains(said, key) {
+		s.t.Errorf("stopped, the agent is %sit said\n%s", out, said)
+	}
+}
+
+// install puts a unit of docs/monitoring into place, with one part of it replaced.
+func (s *server) install(name, old, part string) {
+	s.t.Helper()
+	unit, err := os.ReadFile("../../docs/monitoring/" + name)
+	if err != nil || !strings.Contains(string(unit), old) {
+		s.t.Fatalf("%s has no %q: %v", name, old, err)
+	}
+	s.run("sh", "-c", `printf %s "$1" >/etc/systemd/system/$2 && systemctl daemon-reload`, "sh", strings.Replace(string(unit), old, part, 1), name)
 }
 
 // writesForTheCollector starts the timer of docs/monitoring, whose unit has few rights:
 // the collector's file appears, though a fault was found.
 func (s *server) writesForTheCollector() {
 	s.t.Helper()
-	for _, name := range []string{"sipdoctor-check.service", "sipdoctor-check.timer"} {
-		unit, err := os.ReadFile("../../docs/monitoring/" + name)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		text := strings.Replace(string(unit), "check --responder vps.example.net", "check uplink --no-public", 1)
-		s.run("sh", "-c", `printf %s "$1" >/etc/systemd/system/$2`, "sh", text, name)
-	}
-	s.run("sh", "-c", "mkdir -p /var/lib/prometheus/node-exporter && systemctl daemon-reload && systemctl start sipdoctor-check.timer sipdoctor-check.service")
+	s.install("sipdoctor-check.service", "check --responder vps.example.net", "check uplink --no-public")
+	s.install("sipdoctor-check.timer", "", "")
+	s.run("sh", "-c", "mkdir -p /var/lib/prometheus/node-exporter && systemctl start sipdoctor-check.timer sipdoctor-check.service")
 	if out, _ := s.try("systemctl", "is-active", "sipdoctor-check.timer"); out != "active\n" {
 		s.t.Errorf("the timer is %s", out)
 	}

@@ -210,21 +210,23 @@ func TestTheMetricsThatAreNamedExist(t *testing.T) {
 	}
 }
 
-// systemd understands the unit and the timer that are handed out.
-func TestSystemdUnderstandsTheTimer(t *testing.T) {
+// systemd understands the units and the timer that are handed out.
+func TestSystemdUnderstandsTheUnits(t *testing.T) {
 	need(t, "systemd-analyze")
 	dir := t.TempDir()
-	for _, name := range []string{"sipdoctor-check.service", "sipdoctor-check.timer"} {
+	args := []string{"verify"}
+	for _, name := range []string{"sipdoctor-check.service", "sipdoctor-check.timer", "sipdoctor-agent.service"} {
 		raw, err := os.ReadFile(filepath.Join(monitoringFiles, name))
 		if err != nil {
 			t.Fatal(err)
 		}
 		unit := strings.ReplaceAll(string(raw), "/usr/bin/sipdoctor", os.Getenv(programVar))
+		args = append(args, filepath.Join(dir, name))
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(unit), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if out, err := exec.Command("systemd-analyze", "verify", filepath.Join(dir, "sipdoctor-check.service"), filepath.Join(dir, "sipdoctor-check.timer")).CombinedOutput(); err != nil || len(out) > 0 {
+	if out, err := exec.Command("systemd-analyze", args...).CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
