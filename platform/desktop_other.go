@@ -10,3 +10,7 @@ func OwnWindow() bool { return false }
 
 // Display opens a file with the program that the desktop has for such files.
 func Display(string) error { return errors.ErrUnsupported }
+
+// DesktopLanguage is the language that the user set for the desktop, as in "ru-RU"; ""
+// where the environment tells it.
+func DesktopLanguage() string { return "" }

@@ -27,3 +27,13 @@ func Display(file string) error {
 	}
 	return windows.ShellExecute(0, verb, name, nil, nil, windows.SW_SHOWNORMAL)
 }
+
+// DesktopLanguage is the language that the user set for the desktop, as in "ru-RU"; ""
+// where Windows does not tell.
+func DesktopLanguage() string {
+	list, err := windows.GetUserPreferredUILanguages(windows.MUI_LANGUAGE_NAME)
+	if err != nil || len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}

@@ -97,3 +97,19 @@ func TestDoubleClickAndTheConfigurationFile(t *testing.T) {
 		t.Error("a file was written unasked")
 	}
 }
+
+// A double click speaks the language of the desktop, where no variable says another.
+func TestTheLanguageOfADoubleClick(t *testing.T) {
+	for _, tc := range []struct {
+		desktop, lang string
+		want          words.Lang
+	}{
+		{"ru-RU", "", words.Russian}, {"RU", "", words.Russian}, {"ru-RU", "en_US.UTF-8", words.English},
+		{"en-US", "", words.English}, {"", "", words.English}, {"en-US", "ru_RU.UTF-8", words.Russian},
+	} {
+		env := func(name string) string { return map[string]string{"LANG": tc.lang}[name] }
+		if got := clickLanguage(env, tc.desktop); got != tc.want {
+			t.Errorf("desktop %q, LANG %q: %s", tc.desktop, tc.lang, got)
+		}
+	}
+}

@@ -78,6 +78,15 @@ func localeLanguage(env func(string) string) words.Lang {
 	return words.English
 }
 
+// clickLanguage is that of a double click: without a shell there are no variables, and
+// the desktop knows.
+func clickLanguage(env func(string) string, desktop string) words.Lang {
+	if locale(env, "LC_MESSAGES") == "" && strings.HasPrefix(strings.ToLower(desktop), "ru") {
+		return words.Russian
+	}
+	return localeLanguage(env)
+}
+
 // locale is that of a category, in lower case: the first variable that is set
 // decides (POSIX, section 8.2).
 func locale(env func(string) string, category string) string {

@@ -29,6 +29,7 @@ func main() {
 	s := streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Lang: localeLanguage(os.Getenv), Config: platform.ConfigFile(), Confine: platform.Confine}
 	cobra.MousetrapHelpText = "" // it would send those away who double-click
 	if len(os.Args) == 1 && platform.OwnWindow() {
+		s.Lang = clickLanguage(os.Getenv, platform.DesktopLanguage())
 		os.Exit(s.doubleClicked(ctx, thisDoubleClick()))
 	}
 	os.Exit(s.run(ctx, os.Args[1:]))
