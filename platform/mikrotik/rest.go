@@ -118,7 +118,7 @@ func (r *REST) post(ctx context.Context, path string, ask any) ([]byte, error) {
 	q.SetBasicAuth(r.account.User, r.word)
 	q.Header.Set("Content-Type", "application/json")
 	b, err := r.fetch(q, func() { idle.Reset(r.silence) })
-	if err != nil && limited.Err() != nil {
+	if limited.Err() != nil { // what came may end in the middle, and look whole
 		return nil, context.Cause(limited)
 	}
 	return b, err
