@@ -40,13 +40,13 @@ func TestPrometheusProbesThroughAResponder(t *testing.T) {
 		t.Fatal(err)
 	}
 	background(t, o.Phone.Command(ctx, "prometheus", "--config.file", file, "--storage.tsdb.path", filepath.Join(dir, "data"), "--web.listen-address", "127.0.0.1:9090"))
-	want := map[string]string{"probe_success " + pbx: "1", "probe_success " + dead: "0", "up 127.0.0.1:9765": "1", "up " + dead: "1"}
+	of := func(metric, site string) string { return metric + `{site="` + site + `"}` }
+	want := map[string]string{of("probe_success", pbx): "1", of("probe_success", dead): "0", of("up", dead): "1", `up{job="sipdoctor"}`: "1"}
 	got := map[string]string{}
 	for ctx.Err() == nil && len(got) < len(want) {
 		time.Sleep(500 * time.Millisecond)
 		for what := range want {
-			name, instance, _ := strings.Cut(what, " ")
-			if v := queried(ctx, o.Phone, name+`{instance="`+instance+`"}`); v != "" {
+			if v := queried(ctx, o.Phone, what); v != "" {
 				got[what] = v
 			}
 		}
