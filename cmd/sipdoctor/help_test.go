@@ -109,6 +109,23 @@ func TestHelpSpeaksOneLanguage(t *testing.T) {
 }
 
 // Help fits the terminal, and no word is broken.
+// What a flag takes is called the same everywhere, in the case of a dictionary: a
+// sentence around it must not bend it.
+func TestAPlaceholderHasOneTranslation(t *testing.T) {
+	called := map[string]string{}
+	english, russian := tree(words.English), tree(words.Russian)
+	for i, cmd := range english {
+		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			en, _ := pflag.UnquoteUsage(f)
+			ru, _ := pflag.UnquoteUsage(russian[i].LocalFlags().Lookup(f.Name))
+			if was, seen := called[en]; seen && was != ru {
+				t.Errorf("%s --%s: %s is %s here and %s elsewhere", cmd.Name(), f.Name, en, ru, was)
+			}
+			called[en] = ru
+		})
+	}
+}
+
 func TestHelpFitsTheTerminal(t *testing.T) {
 	rows := [][2]string{{"  -o, --output FILE", "write the report to FILE instead of standard output"}, {"  --q", "the answer"}}
 	for width, want := range map[int]string{
