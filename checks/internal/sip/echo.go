@@ -126,8 +126,7 @@ func sameParty(sent, came string) bool {
 	for end < len(sent) && sent[end] >= '0' && sent[end] <= '9' {
 		end++
 	}
-	port, rest := end > i+1, sent[end:]
-	return port && (rest == "" || rest[0] == ';') && strings.EqualFold(sent[:i]+rest, came)
+	return end > i+1 && strings.EqualFold(sent[:i]+sent[end:], came)
 }
 
 // Source is the address that a response says its request came from: what
