@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -20,8 +21,9 @@ import (
 type prober struct {
 	*testing.T
 	*probing
-	mu    sync.Mutex
-	asked []string // methods that reached the PBX over UDP
+	mu      sync.Mutex
+	asked   []string          // methods that reached the PBX over UDP
+	refuses map[string]string // with what, by method; the others it answers with 200
 }
 
 // newProber has a PBX at 198.51.100.20, of which pbx.example.net is the name, and
@@ -50,7 +52,7 @@ func newProber(t *testing.T, probe ...string) *prober {
 	return c
 }
 
-// answer says 200 to everything, until the socket is closed.
+// answer answers everything, until the socket is closed.
 func (c *prober) answer(u platform.UDPConn) {
 	b := make([]byte, 65536)
 	for {
@@ -59,10 +61,12 @@ func (c *prober) answer(u platform.UDPConn) {
 			return
 		}
 		first, rest, _ := strings.Cut(string(b[:d.N]), "\r\n")
+		method := strings.Fields(first)[0]
 		c.mu.Lock()
-		c.asked = append(c.asked, strings.Fields(first)[0])
+		c.asked = append(c.asked, method)
+		status := cmp.Or(c.refuses[method], "200 OK")
 		c.mu.Unlock()
-		_ = u.WriteTo([]byte("SIP/2.0 200 OK\r\n"+rest), d.From, platform.SendOptions{})
+		_ = u.WriteTo([]byte("SIP/2.0 "+status+"\r\n"+rest), d.From, platform.SendOptions{})
 	}
 }
 
@@ -103,6 +107,22 @@ func TestTheResponderSeesWhetherAServerAnswers(t *testing.T) {
 	status, body = c.get("target=198.51.100.30:5060", "10")
 	if status != http.StatusOK || !strings.Contains(body, "\nprobe_success 0\n") || strings.Contains(body, `status="pass"} 1`) {
 		t.Errorf("a silent server: status %d\n%s", status, body)
+	}
+}
+
+// A PBX that wants a password from strangers is asked every minute, and must not count
+// that as a thousand failed logins a day.
+func TestTheResponderIsNotBannedForItsProbes(t *testing.T) {
+	c := newProber(t, "pbx.example.net")
+	c.refuses = map[string]string{"OPTIONS": "401 Unauthorized", "BYE": "481 Call/Transaction Does Not Exist"}
+	for range 3 {
+		if status, body := c.get("target=pbx.example.net"); status != http.StatusOK || !strings.Contains(body, "\nprobe_success 1\n") {
+			t.Errorf("status %d\n%s", status, body)
+		}
+		clear(c.recent) // a minute later
+	}
+	if got := strings.Join(c.asked, " "); got != "OPTIONS BYE BYE" {
+		t.Errorf("the PBX was asked %s", got)
 	}
 }
 
