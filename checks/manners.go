@@ -18,37 +18,48 @@ import (
 // asked so from then on.
 
 // Manners remembers, for a run and those that follow it, which SIP servers take us for
-// a stranger. It may be used concurrently.
+// a stranger: each for StrangerLife. It may be used concurrently.
 type Manners struct {
 	mu      sync.Mutex
 	servers map[netip.Addr]*manner
 }
 
 type manner struct {
-	asked    atomic.Bool   // somebody sends the first question
-	known    chan struct{} // closed once the first question has been answered, or given up
-	stranger atomic.Bool   // it asked for a password
+	asked atomic.Bool   // somebody sends the first question
+	known chan struct{} // closed once the first question has been answered, or given up
+	since atomic.Int64  // when it asked for a password, Unix nanoseconds; 0: it did not
 }
+
+const (
+	// StrangerLife is how long a server is believed to take us for a stranger: fail2ban
+	// looks back ten minutes by default, and an office that was let in meanwhile is to
+	// be seen as that.
+	StrangerLife = time.Hour
+	// maxManners bounds what is remembered: whoever may name servers to a responder
+	// may name many.
+	maxManners = 1000
+)
 
 // NewManners knows nobody.
 func NewManners() *Manners { return &Manners{servers: map[netip.Addr]*manner{}} }
 
-// AddStranger says that a server takes us for a stranger, as an earlier run learnt.
-func (all *Manners) AddStranger(server netip.Addr) {
+// AddStranger says that a server takes us for a stranger, as an earlier run learnt then.
+func (all *Manners) AddStranger(server netip.Addr, since time.Time) {
 	m := all.of(server)
-	m.stranger.Store(true)
+	m.since.Store(since.UnixNano())
 	if m.asked.CompareAndSwap(false, true) {
 		close(m.known)
 	}
 }
 
-// Strangers are the servers that take us for a stranger.
-func (all *Manners) Strangers() (list []netip.Addr) {
+// Strangers are the servers that take us for a stranger, and since when.
+func (all *Manners) Strangers() map[netip.Addr]time.Time {
 	all.mu.Lock()
 	defer all.mu.Unlock()
+	list := map[netip.Addr]time.Time{}
 	for a, m := range all.servers {
-		if m.stranger.Load() {
-			list = append(list, a)
+		if m.stranger() {
+			list[a] = time.Unix(0, m.since.Load()).UTC()
 		}
 	}
 	return list
@@ -85,7 +96,15 @@ func (m *manner) toStranger(ctx context.Context) bool {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return m.stranger.Load()
+	return m.stranger()
+}
+
+func (m *manner) stranger() bool { return m.since.Load() != 0 && !m.outlived() }
+
+// outlived is also true of what was learnt in the future: the clock was set.
+func (m *manner) outlived() bool {
+	age := time.Duration(time.Now().UnixNano() - m.since.Load())
+	return m.since.Load() != 0 && (age < 0 || age >= StrangerLife)
 }
 
 func (e *Env) manners() *Manners {
@@ -102,15 +121,20 @@ func (all *Manners) of(server netip.Addr) *manner {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	server = server.Unmap()
-	if all.servers[server] == nil {
-		all.servers[server] = &manner{known: make(chan struct{})}
+	m := all.servers[server]
+	if m == nil || m.outlived() { // one question tells it again
+		if len(all.servers) >= maxManners {
+			clear(all.servers)
+		}
+		m = &manner{known: make(chan struct{})}
+		all.servers[server] = m
 	}
-	return all.servers[server]
+	return m
 }
 
 func (m *manner) heard(reply []byte, first bool) {
 	if r, err := sip.Parse(reply); err == nil && (r.Status == 401 || r.Status == 407) {
-		m.stranger.Store(true)
+		m.since.Store(time.Now().UnixNano())
 	}
 	if first {
 		close(m.known)

@@ -113,3 +113,34 @@ func TestTheFirstQuestionIsNotWaitedForWithoutEnd(t *testing.T) {
 		time.Sleep(10 * time.Second)
 	})
 }
+
+// An agent runs for months. A server is asked once more, by one of the checks, when what
+// it said is an hour old; and a responder that is named a million servers stays small.
+func TestMannersAreForgottenInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := netip.MustParseAddr("198.51.100.20")
+		p := &asked{answers: map[string]int{"OPTIONS": 401, "BYE": 481}, took: 10 * time.Millisecond}
+		env := &Env{}
+		round := func() {
+			var wg sync.WaitGroup
+			for range 3 {
+				wg.Go(func() { env.AskSIP(t.Context(), server, p.ask) })
+			}
+			wg.Wait()
+		}
+		round()
+		time.Sleep(StrangerLife - time.Minute)
+		round()
+		time.Sleep(time.Minute)
+		round()
+		if got := strings.Join(p.got, " "); got != "OPTIONS BYE BYE BYE BYE BYE OPTIONS BYE BYE" {
+			t.Errorf("asked %s", got)
+		}
+		for i := range 3 * maxManners {
+			env.Manners.AddStranger(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), time.Now())
+		}
+		if n := len(env.Manners.Strangers()); n > maxManners {
+			t.Errorf("%d are remembered", n)
+		}
+	})
+}

@@ -220,7 +220,7 @@ func (j *job) run(ctx context.Context, p *progress) *checks.Report {
 	env := &checks.Env{Net: j.net, Inputs: j.inputs, Host: j.host, Account: j.account, Heard: j.heard, OnProgress: p.take, RTPPorts: j.ports, Manners: j.manners}
 	r := checks.Run(ctx, j.list, env, checks.Meta{Tool: thisTool(), Command: "check"})
 	if j.manners != nil {
-		keepManners(j.manners, time.Now())
+		keepManners(j.manners)
 	}
 	return r
 }

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/natlifetime"
@@ -50,7 +49,7 @@ func (o *checkOptions) job(ctx context.Context, named []string) (*job, error) {
 		}
 	}
 	network := platform.Real(platform.RealOptions{BindDevice: device})
-	return &job{list: list, inputs: in, net: network, host: factsOf(sys, network, in.Bind), ports: checks.NewRTPPorts(), manners: knownManners(time.Now())}, nil
+	return &job{list: list, inputs: in, net: network, host: factsOf(sys, network, in.Bind), ports: checks.NewRTPPorts(), manners: knownManners()}, nil
 }
 
 func (o *checkOptions) validate() error {

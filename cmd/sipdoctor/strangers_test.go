@@ -1,10 +1,10 @@
 package main
 
 import (
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -14,38 +14,40 @@ import (
 func TestAServerThatCountsStrangersIsRememberedForAnHour(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "sipdoctor")
 	t.Setenv("STATE_DIRECTORY", dir)
-	begin := time.Now()
 	a, b := netip.MustParseAddr("198.51.100.20"), netip.MustParseAddr("2001:db8::20")
-	learn := func(list ...netip.Addr) {
+	learn := func(list map[netip.Addr]time.Time) {
 		m := checks.NewManners()
-		for _, x := range list {
-			m.AddStranger(x)
+		for x, since := range list {
+			m.AddStranger(x, since)
 		}
-		keepManners(m, begin)
+		keepManners(m)
 	}
-	learn()
+	learn(nil)
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("a file is kept of nothing")
 	}
-	learn(a)
-	learn(a, b)
-	for after, want := range map[time.Duration][]netip.Addr{0: {a, b}, 59 * time.Minute: {a, b}, time.Hour: nil, -time.Minute: nil} {
-		got := knownManners(begin.Add(after)).Strangers()
-		slices.SortFunc(got, netip.Addr.Compare)
-		if !slices.Equal(got, want) {
-			t.Errorf("after %s: %s, want %s", after, got, want)
-		}
+	now := time.Now().UTC().Round(0)
+	list := map[netip.Addr]time.Time{a: now.Add(-59 * time.Minute), b: now}
+	learn(map[netip.Addr]time.Time{a: list[a]})
+	learn(list)
+	if got := knownManners().Strangers(); !maps.EqualFunc(got, list, time.Time.Equal) {
+		t.Errorf("%v, want %v", got, list)
 	}
-	for _, text := range []string{"{", `{"x": "y"}`, "[]", "null", ""} {
+	for name, text := range map[string]string{
+		"an hour ago": `{"198.51.100.20": "` + now.Add(-time.Hour).Format(time.RFC3339Nano) + `"}`,
+		"to come":     `{"198.51.100.20": "` + now.Add(time.Minute).Format(time.RFC3339Nano) + `"}`,
+		"cut":         "{", "a time that is none": `{"198.51.100.20": "y"}`, "an address that is none": `{"x": "` + now.Format(time.RFC3339) + `"}`,
+		"a list": "[]", "null": "null", "empty": "",
+	} {
 		if err := os.WriteFile(filepath.Join(dir, strangersFile), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := knownManners(begin).Strangers(); len(got) > 0 {
-			t.Errorf("%q is read as %s", text, got)
+		if got := knownManners().Strangers(); len(got) > 0 {
+			t.Errorf("%s is read as %v", name, got)
 		}
 	}
-	learn(b)
-	if got := knownManners(begin).Strangers(); !slices.Equal(got, []netip.Addr{b}) {
-		t.Errorf("after a damaged file: %s", got)
+	learn(map[netip.Addr]time.Time{b: now})
+	if got := knownManners().Strangers(); len(got) != 1 || !got[b].Equal(now) {
+		t.Errorf("after a damaged file: %v", got)
 	}
 }
