@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,6 +41,7 @@ const (
 type probing struct {
 	streams
 	net     platform.Network
+	look    func(ctx context.Context, target string) *checks.Report
 	servers []netinfo.HostPort
 	nets    []netip.Prefix
 	begins  *rate.Limiter
@@ -48,11 +51,13 @@ type probing struct {
 	recent map[netinfo.HostPort]*probed
 }
 
-// probed is a probe of a server; report is there once done is closed.
+// probed is a probe of a server. Once done is closed there is its report, or why it
+// found out nothing, which is no answer of the server's.
 type probed struct {
 	began  time.Time
 	done   chan struct{}
 	report *checks.Report
+	failed words.Text
 }
 
 // prober reads the values of --probe; nil without any.
@@ -64,6 +69,7 @@ func (o *serveOptions) prober(s streams) (*probing, error) {
 		return nil, usage("say.flag-needs", words.Args{"flag": "--probe", "other": "--metrics"})
 	}
 	p := &probing{streams: s, begins: rate.NewLimiter(probeRate, probeRate), manners: checks.NewManners(), recent: map[netinfo.HostPort]*probed{}}
+	p.look = p.ask
 	for _, v := range o.probe {
 		if strings.Contains(v, "/") {
 			network, err := parseAddress(v)
@@ -136,8 +142,11 @@ func (p *probing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	select {
 	case <-x.done:
 	case <-ctx.Done():
-		// What has not ended has found nothing: this is no answer of the server's.
 		refuse(http.StatusServiceUnavailable, words.Say("say.probe-slow", words.Args{"time": time.Since(began).Round(time.Second / 10)}))
+		return
+	}
+	if !x.failed.IsZero() {
+		refuse(http.StatusInternalServerError, x.failed)
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
@@ -176,9 +185,24 @@ func (p *probing) probe(ctx context.Context, at netinfo.HostPort, target string)
 	go func() {
 		defer cancel()
 		defer close(x.done)
-		x.report = p.look(ctx, target)
+		x.report, x.failed = p.result(ctx, target)
 	}()
 	return x
+}
+
+// result looks at a server. A mistake of this program in one probe ends no responder.
+func (p *probing) result(ctx context.Context, target string) (r *checks.Report, failed words.Text) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			_, _ = fmt.Fprintf(p.Err, "%s\n", debug.Stack())
+			failed = words.Say("say.cause", words.Args{"why": words.Cause(fmt.Sprintf("internal error: %v", fault))})
+		}
+	}()
+	r = p.look(ctx, target)
+	if e := r.Results[0].ObserveError; e != nil {
+		return r, words.Say("say.cause", words.Args{"why": e.Text})
+	}
+	return r, words.Text{}
 }
 
 func (x *probed) ended() bool {
@@ -190,7 +214,7 @@ func (x *probed) ended() bool {
 	}
 }
 
-func (p *probing) look(ctx context.Context, target string) *checks.Report {
+func (p *probing) ask(ctx context.Context, target string) *checks.Report {
 	env := &checks.Env{Net: p.net, Inputs: checks.Inputs{SIPServers: []string{target}, NoPublic: true}, Manners: p.manners, NoRegister: true}
 	return checks.Run(ctx, []*checks.Check{signalling.Check()}, env, checks.Meta{Tool: thisTool(), Command: "check"})
 }

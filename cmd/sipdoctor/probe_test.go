@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -12,6 +13,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/sipdoctor/sipdoctor/checks"
 	"github.com/sipdoctor/sipdoctor/checks/checktest"
 	"github.com/sipdoctor/sipdoctor/platform"
 	"github.com/sipdoctor/sipdoctor/platform/words"
@@ -37,7 +39,7 @@ func newProber(t *testing.T, probe ...string) *prober {
 	net.Host("198.51.100.30")
 	w.AddName("pbx.example.net", "198.51.100.20")
 	o := serveOptions{metrics: ":9765", probe: probe}
-	p, err := o.prober(streams{Lang: words.English})
+	p, err := o.prober(streams{Lang: words.English, Err: io.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,6 +157,22 @@ func TestTheResponderAsksOnlyWhomItMay(t *testing.T) {
 	}
 	if len(c.asked) > 0 {
 		t.Errorf("the PBX was asked %v", c.asked)
+	}
+}
+
+// A mistake of ours is no silence of the server's, and ends no responder.
+func TestAProbeThatFailsIsNoAnswer(t *testing.T) {
+	for name, look := range map[string]func(context.Context, string) *checks.Report{
+		"a judge panics": func(context.Context, string) *checks.Report { panic("a mistake") },
+		"its time is up": func(context.Context, string) *checks.Report {
+			return &checks.Report{Results: []checks.Result{{ObserveError: &checks.ObserveError{Kind: "timeout", Text: "a mistake"}}}}
+		},
+	} {
+		c := newProber(t, "pbx.example.net")
+		c.look = look
+		if status, body := c.get("target=pbx.example.net"); status != http.StatusInternalServerError || !strings.Contains(body, "a mistake") || strings.Contains(body, "probe_success") {
+			t.Errorf("%s: status %d: %s", name, status, body)
+		}
 	}
 }
 
