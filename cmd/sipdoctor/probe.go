@@ -157,7 +157,7 @@ func (p *probing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func scrapeTimeout(r *http.Request) time.Duration {
 	s, err := strconv.ParseFloat(r.Header.Get("X-Prometheus-Scrape-Timeout-Seconds"), 64)
 	if err != nil || !(s > 0 && s < probePatience.Seconds()) {
-		return probePatience
+		return probePatience + time.Second // the probe itself ends before
 	}
 	return max(time.Duration(s*float64(time.Second))-scrapeMargin, 0)
 }

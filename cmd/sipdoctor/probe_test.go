@@ -103,7 +103,7 @@ func TestTheResponderSeesWhetherAServerAnswers(t *testing.T) {
 	}
 	// A server that is silent is known to be after five seconds, not after one.
 	status, body = c.get("target=198.51.100.30:5060", "1")
-	if status != http.StatusServiceUnavailable || !strings.Contains(body, "scrape timeout is too short") || strings.Contains(body, "probe_success") {
+	if status != http.StatusServiceUnavailable || !strings.Contains(body, "raise the scrape timeout") || strings.Contains(body, "probe_success") {
 		t.Errorf("too little time: status %d\n%s", status, body)
 	}
 	status, body = c.get("target=198.51.100.30:5060", "10")
